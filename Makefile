@@ -1,0 +1,33 @@
+# Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
+.DEFAULT_GOAL := help
+.PHONY: help install build lint format unit test demo clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+node_modules/.package-lock.json: package.json package-lock.json */package.json
+	npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+install: node_modules/.package-lock.json ## Install what the project needs into node_modules
+
+build: install ## Compile
+	npm run --silent build
+
+lint: build ## Check style and types
+	npm run --silent lint
+
+format: install ## Format every file
+	npm run --silent format
+
+unit: build ## Run the unit tests
+	npm run --silent test:unit
+
+test: lint ## Run all tests, those on a real Kafka included; ends with "N passed, N failed"
+	npm run --silent test:all
+
+demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show what arrives, stop
+	npm run --silent demo
+
+clean: ## Remove what was compiled and what the demo left
+	rm -rf */dist .ihub

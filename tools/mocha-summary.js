@@ -1,0 +1,10 @@
+// mocha's own spec report, then the one line that continuous integration reads: "N passed, N failed".
+import mocha from 'mocha';
+
+export default class Summary extends mocha.reporters.Spec {
+  epilogue() {
+    super.epilogue();
+    const { passes, failures, pending } = this.stats;
+    console.log(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}`);
+  }
+}
