@@ -1,1 +1,2 @@
-export {};
+export * from './mllp/frame-decoder.js';
+export * from './mllp/mllp-error.js';
