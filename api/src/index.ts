@@ -1,1 +1,12 @@
-export {};
+/** Resource types, their defaults, and the plan made from them. Imports nothing of ours and does no I/O. */
+export * from './destination.js';
+export * from './hub.js';
+export * from './integration-flow.js';
+export * from './message-record.js';
+export { apiVersion } from './metadata.js';
+export * from './plan.js';
+export * from './problem.js';
+export * from './quantity.js';
+export * from './resources.js';
+export * from './topic-names.js';
+export * from './worker-configuration.js';

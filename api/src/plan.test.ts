@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import type { Destination } from './destination.js';
+import type { Hub } from './hub.js';
+import type { IntegrationFlow } from './integration-flow.js';
+import { plan } from './plan.js';
+import { problemText } from './problem.js';
+import { readResources } from './resources.js';
+import {
+  workerConfiguration,
+  type ListenerConfiguration,
+  type TransformerConfiguration,
+} from './worker-configuration.js';
+
+const header = (kind: string, name: string): string =>
+  `apiVersion: integrationhub.dev/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}, namespace: hub}\nspec: `;
+
+function hub(spec = '{kafka: {bootstrapServers: ["kafka:9092"]}, zones: [zone-a, zone-b]}'): Hub {
+  return readResources(header('Hub', 'hub') + spec, 'test').hubs[0]!;
+}
+function flow(name: string, port: number, rest = 'destinations: [{name: mpi}]'): IntegrationFlow {
+  const read = readResources(
+    `${header('IntegrationFlow', name)}{listener: {mllp: {port: ${port}}}, ${rest}}`,
+    'test',
+  );
+  expect(read.problems).to.deep.equal([]);
+  return read.flows[0]!;
+}
+function destination(name = 'mpi', rest = ''): Destination {
+  const read = readResources(
+    `${header('Destination', name)}{mllp: {host: ${name}, port: 2576}${rest}}`,
+    'test',
+  );
+  expect(read.problems).to.deep.equal([]);
+  return read.destinations[0]!;
+}
+const mapped = 'transformer: {mapping: {name: phw}}, destinations: [{name: mpi}]';
+
+describe('plan', () => {
+  it('gives a flow with a mapping a listener, a transformer and its destination’s sender', () => {
+    const { topics, stages, problems } = plan(hub(), [flow('phw-to-mpi', 2575, mapped)], [destination()]);
+    expect(problems).to.deep.equal([]);
+    expect(topics.map(({ name, partitions }) => [name, partitions])).to.deep.equal([
+      ['ihub.hub.phw-to-mpi.dead-letter', 1],
+      ['ihub.hub.phw-to-mpi.received', 1],
+      ['ihub.hub.mpi.outbound', 12],
+      ['ihub.hub.mpi.dead-letter', 1],
+    ]);
+    expect(stages.map(({ name, replicas }) => [name, replicas])).to.deep.equal([
+      ['phw-to-mpi-listener', 2],
+      ['phw-to-mpi-transformer', 2],
+      ['mpi-sender', 2],
+    ]);
+    const [listener, transformer] = stages.map((stage) => stage.configuration);
+    expect((listener as ListenerConfiguration).topic).to.equal('ihub.hub.phw-to-mpi.received');
+    expect((transformer as TransformerConfiguration).topic).to.equal('ihub.hub.phw-to-mpi.received');
+    expect((transformer as TransformerConfiguration).routes).to.deep.equal([
+      { destination: 'mpi', topic: 'ihub.hub.mpi.outbound', when: null },
+    ]);
+  });
+
+  it('fills in every worker’s configuration completely', () => {
+    const flows = [flow('phw-to-mpi', 2575, mapped), flow('paris-to-mpi', 2577)];
+    for (const { configuration } of plan(hub(), flows, [destination()]).stages) {
+      expect(workerConfiguration.parse(structuredClone(configuration))).to.deep.equal(configuration);
+    }
+  });
+
+  it('leaves out a transformer that would only copy', () => {
+    const { stages, topics } = plan(hub(), [flow('paris-to-mpi', 2577)], [destination()]);
+    expect(stages.map((stage) => stage.role)).to.deep.equal(['listener', 'sender']);
+    expect((stages[0]!.configuration as ListenerConfiguration).topic).to.equal('ihub.hub.mpi.outbound');
+    expect(topics.map((topic) => topic.name)).not.to.include('ihub.hub.paris-to-mpi.received');
+  });
+
+  it('keeps a transformer that only routes: several destinations, or a condition', () => {
+    const both = flow('a', 1, 'destinations: [{name: mpi}, {name: wis}]');
+    const some = flow('b', 2, 'destinations: [{name: mpi, when: "true"}]');
+    const { stages } = plan(hub(), [both, some], [destination(), destination('wis')]);
+    const transformers = stages.flatMap(({ configuration }) =>
+      configuration.role === 'transformer' ? [configuration] : [],
+    );
+    expect(
+      transformers.map(({ mapping, routes }) => [mapping, routes.map((route) => route.destination)]),
+    ).to.deep.equal([
+      ['identity', ['mpi', 'wis']],
+      ['identity', ['mpi']],
+    ]);
+  });
+
+  it('shares one sender between the flows of a destination, and makes none that nobody uses', () => {
+    const flows = [flow('a', 1), flow('b', 2)];
+    const { stages } = plan(hub(), flows, [destination(), destination('unused')]);
+    expect(stages.filter((stage) => stage.role === 'sender').map((stage) => stage.name)).to.deep.equal([
+      'mpi-sender',
+    ]);
+  });
+
+  it('keeps copies in both zones, and more in sync than one zone holds', () => {
+    const copies = (spec: string): (string | number | undefined)[] => {
+      const [topic] = plan(hub(spec), [flow('a', 1)], [destination()]).topics;
+      return [topic?.replicationFactor, topic?.config['min.insync.replicas']];
+    };
+    expect(copies('{kafka: {bootstrapServers: ["k:1"]}, zones: [a, b]}')).to.deep.equal([4, '3']);
+    expect(copies('{kafka: {bootstrapServers: ["k:1"]}, zones: [a, b, c]}')).to.deep.equal([6, '4']);
+    expect(copies('{kafka: {bootstrapServers: ["k:1"]}}')).to.deep.equal([1, '1']);
+    expect(copies('{kafka: {bootstrapServers: ["k:1"], replicationFactor: 3}}')).to.deep.equal([3, '2']);
+  });
+
+  it('makes room in a topic for the largest message and what a mapping adds', () => {
+    const large = flow('a', 1);
+    large.spec.listener.maxMessageSize = '100Mi';
+    const { topics } = plan(hub(), [large, flow('b', 2)], [destination()]);
+    const sizes = Object.fromEntries(
+      topics.map((topic) => [topic.name, Number(topic.config['max.message.bytes'])]),
+    );
+    expect(sizes['ihub.hub.mpi.outbound']).to.be.greaterThan(200 * 1_048_576);
+    expect(sizes['ihub.hub.b.dead-letter']).to.equal(4 * 1_048_576);
+  });
+
+  it('orders by field over several partitions', () => {
+    const byField = flow('a', 1, `${mapped}, ordering: {by: Field, path: PID-3.1, partitions: 6}`);
+    const { topics, stages } = plan(hub(), [byField], [destination()]);
+    expect(topics.find((topic) => topic.name.endsWith('.received'))?.partitions).to.equal(6);
+    expect((stages[0]!.configuration as ListenerConfiguration).ordering).to.deep.equal({
+      by: 'Field',
+      path: 'PID-3.1',
+    });
+  });
+
+  it('leaves out a flow with a problem, says why, and plans the rest', () => {
+    const flows = [
+      flow('good', 2575),
+      flow('same-port', 2575),
+      flow('no-destination', 2580, 'destinations: [{name: mip}]'),
+      flow('twice', 2581, 'destinations: [{name: mpi, when: "true"}, {name: mpi, when: "false"}]'),
+      flow('good', 2582),
+      flow('mpi', 2583),
+    ];
+    const { stages, problems } = plan(hub(), flows, [destination()]);
+    expect(stages.map((stage) => stage.name)).to.deep.equal(['good-listener', 'mpi-sender']);
+    expect(problems.map(problemText)).to.deep.equal([
+      'IntegrationFlow/same-port: spec.listener.mllp.port 2575 is already the port of the flow good; choose another',
+      'IntegrationFlow/no-destination: spec.destinations[0].name "mip" is no Destination in this namespace; create it or correct the name',
+      'IntegrationFlow/twice: spec.destinations[1].name names "mpi" twice; join the two conditions with ||',
+      'IntegrationFlow/good: metadata.name is the name of two resources of this kind; remove or rename one',
+      'IntegrationFlow/mpi: metadata.name is also the name of a Destination; their dead letters would mix, so rename one',
+    ]);
+  });
+
+  it('is pure: the same resources give the same plan', () => {
+    const make = (): unknown => plan(hub(), [flow('phw-to-mpi', 2575, mapped)], [destination()]);
+    expect(make()).to.deep.equal(make());
+  });
+});

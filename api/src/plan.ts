@@ -1,0 +1,275 @@
+/** The plan: resources in; topics and stages out. It knows neither Kubernetes nor processes, and does no I/O. */
+import type { Destination } from './destination.js';
+import type { Hub } from './hub.js';
+import type { IntegrationFlow } from './integration-flow.js';
+import type { Problem } from './problem.js';
+import { durationToMs, sizeToBytes } from './quantity.js';
+import { deadLetterTopic, outboundTopic, receivedTopic } from './topic-names.js';
+import type { Role, WorkerConfiguration } from './worker-configuration.js';
+
+/** A Kafka topic that must exist, and its settings. */
+export interface Topic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config: Readonly<Record<string, string>>;
+  /** The resource whose messages it holds, such as `IntegrationFlow/phw-to-mpi`. */
+  readonly owner: string;
+}
+
+/** A kind of worker that must run, and all that one process of it must know. */
+export interface Stage {
+  readonly name: string;
+  readonly role: Role;
+  readonly owner: string;
+  /** Processes over all zones. */
+  readonly replicas: number;
+  /** Ports that other systems connect to. */
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+  readonly configuration: WorkerConfiguration;
+}
+
+export interface Plan {
+  readonly topics: readonly Topic[];
+  readonly stages: readonly Stage[];
+}
+
+/** Partitions of a flow's own topics where it orders by field and doesn't say how many. */
+const partitionsByField = 12;
+const health = { host: '0.0.0.0', tcpPort: 9000, httpPort: 9001 } as const;
+const kafkaClient = { sessionTimeoutMs: 10_000, watchdogMs: 60_000 } as const;
+
+/**
+ * Plans all flows and destinations of one namespace.
+ *
+ * A flow with a problem is left out of the plan and its problem said; everything else goes on. A destination that
+ * no flow names gets no sender.
+ * @param hub the namespace's Hub
+ * @param flows with distinct names
+ * @param destinations with distinct names
+ */
+export function plan(
+  hub: Hub,
+  flows: readonly IntegrationFlow[],
+  destinations: readonly Destination[],
+): Plan & { readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const known = new Map<string, Destination>();
+  for (const destination of destinations) {
+    const { name } = destination.metadata;
+    if (known.has(name)) problems.push(duplicate('Destination', name));
+    else known.set(name, destination);
+  }
+  const sound = soundFlows(flows, known, problems);
+
+  const topics: Topic[] = [];
+  const stages: Stage[] = [];
+  const inUse = new Map<string, IntegrationFlow[]>();
+  for (const flow of sound) {
+    planFlow(hub, flow, topics, stages);
+    for (const { name } of flow.spec.destinations) inUse.set(name, [...(inUse.get(name) ?? []), flow]);
+  }
+  for (const [name, users] of inUse) planDestination(hub, known.get(name)!, users, topics, stages);
+  return { topics, stages, problems };
+}
+
+function duplicate(kind: string, name: string): Problem {
+  const message = 'is the name of two resources of this kind; remove or rename one';
+  return { code: 'DUPLICATE', resource: `${kind}/${name}`, field: 'metadata.name', message };
+}
+
+function soundFlows(
+  flows: readonly IntegrationFlow[],
+  destinations: ReadonlyMap<string, Destination>,
+  problems: Problem[],
+): IntegrationFlow[] {
+  const names = new Set<string>();
+  const ports = new Map<number, string>();
+  return flows.filter((flow) => {
+    const { name } = flow.metadata;
+    const resource = `IntegrationFlow/${name}`;
+    const found: Problem[] = [];
+    if (names.has(name)) found.push(duplicate('IntegrationFlow', name));
+    names.add(name);
+    if (destinations.has(name)) {
+      const message = 'is also the name of a Destination; their dead letters would mix, so rename one';
+      found.push({ code: 'NAME_TAKEN', resource, field: 'metadata.name', message });
+    }
+    const { port } = flow.spec.listener.mllp;
+    const holder = ports.get(port);
+    if (holder !== undefined) {
+      const message = `${port} is already the port of the flow ${holder}; choose another`;
+      found.push({ code: 'PORT_TAKEN', resource, field: 'spec.listener.mllp.port', message });
+    }
+    const seen = new Set<string>();
+    flow.spec.destinations.forEach((destination, index) => {
+      const field = `spec.destinations[${index}].name`;
+      if (!destinations.has(destination.name)) {
+        const message = `"${destination.name}" is no Destination in this namespace; create it or correct the name`;
+        found.push({ code: 'MISSING_DESTINATION', resource, field, message });
+      }
+      if (seen.has(destination.name)) {
+        const message = `names "${destination.name}" twice; join the two conditions with ||`;
+        found.push({ code: 'DUPLICATE', resource, field, message });
+      }
+      seen.add(destination.name);
+    });
+    problems.push(...found);
+    if (found.length === 0) ports.set(port, name);
+    return found.length === 0;
+  });
+}
+
+/** One flow's listener, its transformer where it needs one, and the topics they write. */
+function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stage[]): void {
+  const { name, namespace } = flow.metadata;
+  const { spec } = flow;
+  const owner = `IntegrationFlow/${name}`;
+  const replicas = spec.availability.replicasPerZone * Math.max(1, hub.spec.zones.length);
+  const deadLetters = deadLetterTopic(namespace, name);
+  const largest = sizeToBytes(spec.listener.maxMessageSize);
+  const common = {
+    namespace,
+    kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
+    health,
+    logLevel: 'info' as const,
+    deadLetterTopic: deadLetters,
+    flow: name,
+    healthBoard: spec.healthBoard ?? '',
+    peer: spec.peer ?? '',
+  };
+  const routes = spec.destinations.map(({ name: destination, when }) => ({
+    destination,
+    topic: outboundTopic(namespace, destination),
+    when: when ?? null,
+  }));
+  // A stage that would only copy is left out: the listener then writes to the destination's topic itself.
+  const direct = spec.transformer === undefined && routes.length === 1 && routes[0]!.when === null;
+  const received = receivedTopic(namespace, name);
+
+  topics.push(topic(hub, deadLetters, 1, largest, owner));
+  stages.push({
+    name: `${name}-listener`,
+    role: 'listener',
+    owner,
+    replicas,
+    ports: [{ name: 'mllp', port: spec.listener.mllp.port }],
+    configuration: {
+      ...common,
+      role: 'listener',
+      stage: `${name}-listener`,
+      listen: {
+        host: '0.0.0.0',
+        port: spec.listener.mllp.port,
+        maxConnections: spec.listener.mllp.maxConnections,
+        frameTimeoutMs: durationToMs(spec.listener.mllp.frameTimeout),
+      },
+      maxMessageBytes: largest,
+      charset: spec.listener.charset,
+      accept: {
+        versions: spec.listener.accept.versions ?? null,
+        sendingApplications: spec.listener.accept.sendingApplications ?? null,
+        rules: spec.listener.accept.rules,
+      },
+      onReject: spec.listener.onReject,
+      storeTimeoutMs: durationToMs(spec.listener.storeTimeout),
+      ordering: spec.ordering.by === 'Field' ? { by: 'Field', path: spec.ordering.path! } : { by: 'Flow' },
+      topic: direct ? routes[0]!.topic : received,
+    },
+  });
+  if (direct) return;
+
+  const partitions = spec.ordering.by === 'Field' ? (spec.ordering.partitions ?? partitionsByField) : 1;
+  topics.push(topic(hub, received, partitions, largest, owner));
+  stages.push({
+    name: `${name}-transformer`,
+    role: 'transformer',
+    owner,
+    replicas,
+    ports: [],
+    configuration: {
+      ...common,
+      role: 'transformer',
+      stage: `${name}-transformer`,
+      group: `ihub.${namespace}.${name}.transformer`,
+      topic: received,
+      charset: spec.listener.charset,
+      mapping: spec.transformer?.mapping.name ?? 'identity',
+      routes,
+    },
+  });
+}
+
+/** One destination's sender, and the topics it reads and writes. */
+function planDestination(
+  hub: Hub,
+  destination: Destination,
+  users: readonly IntegrationFlow[],
+  topics: Topic[],
+  stages: Stage[],
+): void {
+  const { name, namespace } = destination.metadata;
+  const { spec } = destination;
+  const owner = `Destination/${name}`;
+  const largest = Math.max(...users.map((flow) => sizeToBytes(flow.spec.listener.maxMessageSize)));
+  const outbound = outboundTopic(namespace, name);
+  const deadLetters = deadLetterTopic(namespace, name);
+  topics.push(
+    topic(hub, outbound, spec.partitions, largest, owner),
+    topic(hub, deadLetters, 1, largest, owner),
+  );
+  stages.push({
+    name: `${name}-sender`,
+    role: 'sender',
+    owner,
+    replicas: Math.max(1, hub.spec.zones.length),
+    ports: [],
+    configuration: {
+      role: 'sender',
+      stage: `${name}-sender`,
+      namespace,
+      kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
+      health,
+      logLevel: 'info',
+      deadLetterTopic: deadLetters,
+      destination: name,
+      group: `ihub.${namespace}.${name}.sender`,
+      topic: outbound,
+      partitions: spec.partitions,
+      mllp: {
+        host: spec.mllp.host,
+        port: spec.mllp.port,
+        connectTimeoutMs: durationToMs(spec.mllp.connectTimeout),
+      },
+      ackTimeoutMs: durationToMs(spec.ackTimeout),
+      messagesPerMinute: spec.throttle?.messagesPerMinute ?? null,
+      retry: {
+        initialMs: durationToMs(spec.retry.initial),
+        maxMs: durationToMs(spec.retry.max),
+        onRefusal: spec.retry.onRefusal,
+      },
+    },
+  });
+}
+
+function topic(hub: Hub, name: string, partitions: number, largestMessage: number, owner: string): Topic {
+  const { kafka, zones } = hub.spec;
+  // Two copies in each zone, and more in sync than one zone holds: an acknowledged message is in every zone
+  // (docs/architecture.md, "What an acknowledgement means").
+  const replicationFactor = kafka.replicationFactor ?? Math.max(1, 2 * zones.length);
+  const minInsyncReplicas = kafka.minInsyncReplicas ?? Math.floor(replicationFactor / 2) + 1;
+  return {
+    name,
+    partitions,
+    replicationFactor,
+    owner,
+    config: {
+      'cleanup.policy': 'delete',
+      'retention.ms': String(durationToMs(kafka.retention)),
+      'min.insync.replicas': String(minInsyncReplicas),
+      'unclean.leader.election.enable': 'false',
+      // The broker limits a whole batch. A mapping may make a message larger, and a dead letter has more headers.
+      'max.message.bytes': String(Math.max(4 * 1_048_576, 2 * largestMessage + 1_048_576)),
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** Names of Kafka topics. Resource names hold no dots, so the parts can't run into each other. */
+
+/** What a flow's listener has stored and its transformer has yet to take. */
+export const receivedTopic = (namespace: string, flow: string): string =>
+  `ihub.${namespace}.${flow}.received`;
+
+/** What a destination's sender has to deliver, of all flows. */
+export const outboundTopic = (namespace: string, destination: string): string =>
+  `ihub.${namespace}.${destination}.outbound`;
+
+/** What a flow or destination could not process. */
+export const deadLetterTopic = (namespace: string, flowOrDestination: string): string =>
+  `ihub.${namespace}.${flowOrDestination}.dead-letter`;

@@ -1,0 +1,114 @@
+/**
+ * What one worker process reads at its start: a JSON file that the plan has filled in completely. Nothing is
+ * defaulted here, so what a worker does can be read off its file.
+ */
+import { z } from 'zod';
+
+const milliseconds = z.int().min(0);
+const text = z.string().min(1);
+const tcpPort = z.int().min(0).max(65535);
+
+const common = {
+  /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
+  stage: text,
+  namespace: text,
+  kafka: z.strictObject({
+    bootstrapServers: z.array(text).min(1),
+    /** How long a consumer may be silent before its partitions go to another. */
+    sessionTimeoutMs: milliseconds,
+    /** A client that does nothing for so long is taken for hung, and the process ends. */
+    watchdogMs: milliseconds,
+  }),
+  health: z.strictObject({
+    host: text,
+    /** Accepts and closes connections while the process is live. */
+    tcpPort,
+    /** Serves /livez, /readyz and /metrics. */
+    httpPort: tcpPort,
+  }),
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']),
+  /** The topic that takes what this stage can't process. */
+  deadLetterTopic: text,
+};
+
+const origin = {
+  flow: text,
+  /** Metric labels; empty where the flow names none. */
+  healthBoard: z.string(),
+  peer: z.string(),
+};
+
+const ordering = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('Flow') }),
+  z.strictObject({ by: z.literal('Field'), path: text }),
+]);
+
+/** Configuration of a listener: MLLP in, Kafka out. */
+export const listenerConfiguration = z.strictObject({
+  ...common,
+  ...origin,
+  role: z.literal('listener'),
+  listen: z.strictObject({
+    host: text,
+    port: tcpPort,
+    maxConnections: z.int().min(1),
+    frameTimeoutMs: milliseconds,
+  }),
+  maxMessageBytes: z.int().min(1),
+  charset: text,
+  accept: z.strictObject({
+    /** null: any. */
+    versions: z.array(text).nullable(),
+    /** null: any. */
+    sendingApplications: z.array(text).nullable(),
+    rules: z.array(z.strictObject({ name: text, when: text, message: text })),
+  }),
+  onReject: z.enum(['Close', 'Nak']),
+  storeTimeoutMs: milliseconds,
+  ordering,
+  topic: text,
+});
+
+/** Configuration of a transformer: Kafka in, Kafka out. */
+export const transformerConfiguration = z.strictObject({
+  ...common,
+  ...origin,
+  role: z.literal('transformer'),
+  group: text,
+  topic: text,
+  charset: text,
+  mapping: text,
+  routes: z.array(z.strictObject({ destination: text, topic: text, when: text.nullable() })).min(1),
+});
+
+/** Configuration of a sender: Kafka in, MLLP out. */
+export const senderConfiguration = z.strictObject({
+  ...common,
+  role: z.literal('sender'),
+  destination: text,
+  group: text,
+  topic: text,
+  partitions: z.int().min(1),
+  mllp: z.strictObject({ host: text, port: tcpPort, connectTimeoutMs: milliseconds }),
+  ackTimeoutMs: milliseconds,
+  /** null: as fast as the receiver acknowledges. */
+  messagesPerMinute: z.int().min(1).nullable(),
+  retry: z.strictObject({
+    initialMs: milliseconds,
+    maxMs: milliseconds,
+    onRefusal: z.enum(['DeadLetter', 'Retry']),
+  }),
+});
+
+/** Configuration of any worker; its role says which. */
+export const workerConfiguration = z.discriminatedUnion('role', [
+  listenerConfiguration,
+  transformerConfiguration,
+  senderConfiguration,
+]);
+
+export type ListenerConfiguration = z.output<typeof listenerConfiguration>;
+export type TransformerConfiguration = z.output<typeof transformerConfiguration>;
+export type SenderConfiguration = z.output<typeof senderConfiguration>;
+export type WorkerConfiguration = z.output<typeof workerConfiguration>;
+export type Role = WorkerConfiguration['role'];
