@@ -1,2 +1,10 @@
 export * from './mllp/frame-decoder.js';
 export * from './mllp/mllp-error.js';
+export { type Charset, findCharset } from './message/charset.js';
+export { type DraftSegment, MessageDraft } from './message/draft.js';
+export { escapeText } from './message/escape.js';
+export * from './message/message-error.js';
+export * from './message/message.js';
+export * from './message/path.js';
+export * from './message/segment.js';
+export type { Separators } from './message/separators.js';
