@@ -1,3 +1,4 @@
+export * from './mllp/connection.js';
 export * from './mllp/frame-decoder.js';
 export * from './mllp/mllp-error.js';
 export { type Charset, findCharset } from './message/charset.js';

@@ -202,7 +202,8 @@ describe('FrameDecoder', () => {
   });
 
   it('copies content that comes a byte at a time twice over, not once a byte', () => {
-    const stream = encodeFrame(Buffer.alloc(LIMIT, 'x'));
+    const limit = 1_000_000;
+    const stream = encodeFrame(Buffer.alloc(limit, 'x'));
     const allocate = Buffer.allocUnsafeSlow.bind(Buffer);
     const sizes: number[] = [];
     Buffer.allocUnsafeSlow = (size) => {
@@ -210,16 +211,16 @@ describe('FrameDecoder', () => {
       return allocate(size);
     };
     try {
-      const decoder = new FrameDecoder({ maxContentBytes: LIMIT });
+      const decoder = new FrameDecoder({ maxContentBytes: limit });
       const seen = new Seen();
       for (let i = 0; i < stream.length; i++) decoder.push(stream.subarray(i, i + 1), seen);
-      expect(seen.frames.map((frame) => frame.length)).to.deep.equal([LIMIT]);
+      expect(seen.frames.map((frame) => frame.length)).to.deep.equal([limit]);
     } finally {
       Buffer.allocUnsafeSlow = allocate;
     }
     expect(sizes.length).to.be.within(1, 12);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).to.be.at.most(3 * LIMIT);
-    expect(Math.max(...sizes)).to.be.at.most(LIMIT);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).to.be.at.most(3 * limit);
+    expect(Math.max(...sizes)).to.equal(limit);
   });
 
   it('finds the same messages wherever the stream is cut', () => {
@@ -241,11 +242,10 @@ describe('FrameDecoder', () => {
   });
 
   it('reads any bytes as the byte-by-byte reading of the protocol does, and holds at most the limit', () => {
-    const byte = fc.oneof(fc.constantFrom(0x0b, 0x1c, 0x0d), fc.nat(255), fc.constant(0x41));
     const whole = fc.array(fc.constant(0x41), { maxLength: 14 }).map((body) => [0x0b, ...body, 0x1c, 0x0d]);
-    const pieces = fc.array(fc.oneof({ weight: 3, arbitrary: whole }, fc.array(byte, { maxLength: 4 })), {
-      maxLength: 8,
-    });
+    const bytes = fc.oneof(fc.constantFrom(0x0b, 0x1c, 0x0d, 0x41, 0x41), fc.nat(255));
+    const broken = fc.array(bytes, { maxLength: 6 }).map((body) => [0x0b, ...body]);
+    const pieces = fc.array(fc.oneof({ weight: 2, arbitrary: whole }, broken), { maxLength: 8 });
     fc.assert(
       fc.property(
         pieces,
