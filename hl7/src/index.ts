@@ -9,3 +9,4 @@ export * from './message/message.js';
 export * from './message/path.js';
 export * from './message/segment.js';
 export type { Separators } from './message/separators.js';
+export * from './acknowledgement.js';
