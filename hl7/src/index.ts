@@ -10,3 +10,5 @@ export * from './message/path.js';
 export * from './message/segment.js';
 export type { Separators } from './message/separators.js';
 export * from './acknowledgement.js';
+export * from './mapping/built-in.js';
+export * from './mapping/mapping.js';

@@ -1,0 +1,23 @@
+import { expect } from 'chai';
+import { Message } from '../message/message.js';
+import { builtInMapping, builtInMappingNames, UnknownMappingError } from './built-in.js';
+
+describe('built-in mappings', () => {
+  it('are found by name', () => {
+    expect(builtInMappingNames).to.include.members(['identity', 'phw']);
+    for (const name of builtInMappingNames) expect(builtInMapping(name).name).to.equal(name);
+  });
+
+  it('are listed when a name is wrong', () => {
+    expect(() => builtInMapping('phx'))
+      .to.throw(UnknownMappingError, '"phx"')
+      .with.property('message')
+      .that.includes('identity, phw');
+    expect(() => builtInMapping('constructor')).to.throw(UnknownMappingError);
+  });
+
+  it('send the very bytes when they change nothing', () => {
+    const bytes = Buffer.from('MSH|^~\\&|169|||||||||||||||8859/1\r\n\nPID|||^^|Si\xe2n^^|||', 'latin1');
+    expect(builtInMapping('identity').map(Message.parse(bytes))).to.equal(bytes);
+  });
+});
