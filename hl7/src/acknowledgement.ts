@@ -98,6 +98,16 @@ export function readAcknowledgement(bytes: Buffer): Acknowledgement {
   return text === undefined ? { code, controlId } : { code, controlId, text };
 }
 
+/**
+ * What MSA-2 of the answer to a message must be (HL7 v2.5 section 2.14.8.2): its MSH-10. Read as leniently as the
+ * answer is, so that the two compare equal whatever the character set.
+ *
+ * @throws MessageError when it is not an HL7 message
+ */
+export function expectedControlId(bytes: Buffer): string {
+  return parseLeniently(bytes).controlId;
+}
+
 function parseLeniently(bytes: Buffer): Message {
   try {
     return Message.parse(bytes);

@@ -281,3 +281,15 @@ describe('encodeFrame', () => {
     }
   });
 });
+
+describe('FrameDecoder.insideFrame', () => {
+  it('is true from a start block to the last byte of its end', () => {
+    const sink = { frame: () => undefined, violation: () => undefined };
+    const decoder = new FrameDecoder({ maxContentBytes: 10 });
+    const states = [...encodeFrame(Buffer.from('MSH'))].map((byte) => {
+      decoder.push(Buffer.from([byte]), sink);
+      return decoder.insideFrame;
+    });
+    expect(states).to.deep.equal([true, true, true, true, true, false]);
+  });
+});

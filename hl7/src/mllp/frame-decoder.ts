@@ -50,6 +50,11 @@ export class FrameDecoder {
     return this.#heldBytes;
   }
 
+  /** Whether a message has begun and not ended. */
+  get insideFrame(): boolean {
+    return this.#expects === 'content' || this.#expects === 'carriage return';
+  }
+
   /** Takes the next bytes of the stream and tells `sink`, before it returns, of all that they complete. */
   push(chunk: Buffer, sink: FrameSink): void {
     let at = 0;
@@ -80,7 +85,7 @@ export class FrameDecoder {
 
   /** The stream has ended; a frame that it left open is a violation. */
   end(sink: FrameSink): void {
-    if (this.#expects === 'content' || this.#expects === 'carriage return') {
+    if (this.insideFrame) {
       const message = `The stream ended inside a message, after ${this.#heldBytes} bytes of it`;
       this.#refuse('UNFINISHED', message, NOTHING, sink);
     }
