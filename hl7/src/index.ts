@@ -12,3 +12,4 @@ export type { Separators } from './message/separators.js';
 export * from './acknowledgement.js';
 export * from './mapping/built-in.js';
 export * from './mapping/mapping.js';
+export * from './condition.js';
