@@ -1,1 +1,7 @@
-export {};
+/** What runners of workers need: the program to start, and a check of its configuration before they start it. */
+import { fileURLToPath } from 'node:url';
+
+export { checkConfiguration } from './check.js';
+
+/** The program that runs one worker: `node <workerProgram> --config FILE`. */
+export const workerProgram = fileURLToPath(new URL('main.js', import.meta.url));

@@ -1,0 +1,31 @@
+/** What can be wrong with a worker's configuration beyond its form: expressions, paths, names of mappings. */
+import type { WorkerConfiguration } from '@integration-hub/api';
+import { ConditionError, parsePath, PathError, UnknownMappingError } from '@integration-hub/hl7';
+import { compileAcceptance } from './listener/acceptance.js';
+import { compileTransformation } from './transformer/transformer.js';
+
+/**
+ * Compiles what a worker with this configuration would compile at its start, so that a runner can say what is
+ * wrong before it starts one.
+ * @returns a sentence, or undefined where all is well
+ */
+export function checkConfiguration(configuration: WorkerConfiguration): string | undefined {
+  try {
+    if (configuration.role === 'listener') {
+      compileAcceptance(configuration);
+      if (configuration.ordering.by === 'Field') parsePath(configuration.ordering.path);
+    } else if (configuration.role === 'transformer') {
+      compileTransformation(configuration);
+    }
+    return undefined;
+  } catch (error) {
+    if (
+      error instanceof ConditionError ||
+      error instanceof UnknownMappingError ||
+      error instanceof PathError
+    ) {
+      return error.message;
+    }
+    throw error;
+  }
+}

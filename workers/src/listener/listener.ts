@@ -1,0 +1,128 @@
+/**
+ * The listener: takes messages over MLLP, checks each, stores it in Kafka, and only then acknowledges it.
+ *
+ * While Kafka is slow or away it stops reading: what it has not read, the sender still has. A connection that
+ * could not be served for `storeTimeoutMs` is closed without a reply, so that its sender tries elsewhere.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ListenerConfiguration } from '@integration-hub/api';
+import { parsePath, type Message } from '@integration-hub/hl7';
+import { GatheringProducer } from '@integration-hub/kafka';
+import { listen } from '../health.js';
+import { kafkaLog } from '../kafka-log.js';
+import type { Worker, WorkerParts } from '../worker.js';
+import { compileAcceptance } from './acceptance.js';
+import { ListenerConnection, type ListenerService } from './connection.js';
+
+/** A round of storing that takes longer than this means that Kafka is slow: nothing more is read meanwhile. */
+const slowStoreMs = 1_000;
+/** And longer than this, that it is away: the worker is not ready. */
+const awayStoreMs = 5_000;
+/** Bytes of messages that wait to be stored, over all connections, before reading stops. */
+const mostPendingBytes = 64 * 1_048_576;
+const tickMs = 250;
+/** How long a stop waits for connections to be answered. */
+const drainMs = 15_000;
+
+export class Listener implements Worker {
+  readonly #configuration: ListenerConfiguration;
+  readonly #parts: WorkerParts;
+  readonly #service: ListenerService;
+  readonly #producer: GatheringProducer;
+  readonly #server: Server;
+  readonly #connections = new Set<ListenerConnection>();
+  #tick: NodeJS.Timeout | undefined;
+  #listening = false;
+  #readingAllowed = true;
+
+  constructor(configuration: ListenerConfiguration, parts: WorkerParts) {
+    this.#configuration = configuration;
+    this.#parts = parts;
+    this.#producer = new GatheringProducer({
+      connection: { bootstrapServers: configuration.kafka.bootstrapServers, clientId: configuration.stage },
+      log: kafkaLog(parts.log),
+    });
+    const { flow, healthBoard, peer } = configuration;
+    const labels = { flow, health_board: healthBoard, peer };
+    this.#service = {
+      configuration,
+      log: parts.log,
+      metrics: parts.metrics,
+      judge: compileAcceptance(configuration),
+      keyOf: keyFunction(configuration),
+      store: (record, signal) => this.#producer.produce(record, signal),
+      readingAllowed: () => this.#readingAllowed && this.#producer.pendingBytes < mostPendingBytes,
+      received: parts.metrics.received.labels(labels),
+      acknowledged: parts.metrics.acknowledged.labels(labels),
+    };
+    // A sender that ends its side first still gets the acknowledgements of what it sent.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#admit(socket),
+    );
+    this.#server.maxConnections = configuration.listen.maxConnections;
+    this.#server.on('drop', () =>
+      parts.log.warn('connection refused: too many connections', { code: 'TOO_MANY_CONNECTIONS' }),
+    );
+  }
+
+  get ready(): boolean {
+    return this.#listening && (this.#producer.inRoundMs ?? 0) < awayStoreMs;
+  }
+
+  async start(): Promise<void> {
+    await this.#producer.connect();
+    const { host, port } = this.#configuration.listen;
+    await listen(this.#server, port, host);
+    this.#listening = true;
+    this.#tick = setInterval(() => this.#watch(), tickMs);
+    this.#parts.log.info('listening', { address: this.#server.address() });
+  }
+
+  async stop(): Promise<void> {
+    this.#listening = false;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.drain();
+    const deadline = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, drainMs);
+    await closed;
+    clearTimeout(deadline);
+    clearInterval(this.#tick);
+    await this.#producer.close();
+  }
+
+  #admit(socket: Socket): void {
+    const connection = new ListenerConnection(socket, this.#service);
+    this.#connections.add(connection);
+    const gauge = this.#parts.metrics.connections.labels(this.#configuration.flow);
+    gauge.inc();
+    socket.once('close', () => {
+      this.#connections.delete(connection);
+      gauge.dec();
+    });
+  }
+
+  /** Opens and closes the gate on reading, and closes connections that have waited too long. */
+  #watch(): void {
+    const inRoundMs = this.#producer.inRoundMs ?? 0;
+    const allowed = inRoundMs < slowStoreMs;
+    if (allowed !== this.#readingAllowed) {
+      this.#readingAllowed = allowed;
+      const text = allowed ? 'Kafka answers again: reading goes on' : 'Kafka is slow or away: reading stops';
+      this.#parts.log.log(allowed ? 'info' : 'warn', text, { inRoundMs });
+    }
+    for (const connection of this.#connections) connection.tick();
+  }
+}
+
+/** What messages of one order have in common: the flow, or a field's text. */
+function keyFunction(configuration: ListenerConfiguration): (message: Message) => Buffer {
+  const flowKey = Buffer.from(configuration.flow);
+  if (configuration.ordering.by === 'Flow') return () => flowKey;
+  const { path } = configuration.ordering;
+  parsePath(path); // Fails at the start, not with the first message.
+  return (message) => {
+    const text = message.er7(path);
+    return text === '' ? flowKey : Buffer.from(text);
+  };
+}

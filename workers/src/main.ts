@@ -1,0 +1,105 @@
+/**
+ * The worker program: `ihub-worker --config FILE` runs one role, which the file names, until it is told to stop.
+ *
+ * Exit codes: 0 stopped as asked; 1 it could not start, or a fault left it in doubt (start it again);
+ * 2 its configuration is wrong (starting it again won't help).
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { workerConfiguration, type WorkerConfiguration } from '@integration-hub/api';
+import { z } from 'zod';
+import { checkConfiguration } from './check.js';
+import { Health } from './health.js';
+import { Listener } from './listener/listener.js';
+import { createLog, errorShape, type Log } from './log.js';
+import { Metrics } from './metrics.js';
+import { Sender } from './sender/sender.js';
+import { Transformer } from './transformer/transformer.js';
+import type { Worker, WorkerParts } from './worker.js';
+
+/** A stop that takes longer has hung; the process then ends all the same. */
+const stopDeadlineMs = 90_000;
+
+function wrong(sentence: string): never {
+  process.stderr.write(`ihub-worker: ${sentence}\n`);
+  process.exit(2);
+}
+
+function readConfiguration(): WorkerConfiguration {
+  const { config } = parseArgs({ options: { config: { type: 'string' } } }).values;
+  if (config === undefined) wrong('say which configuration to run: ihub-worker --config FILE');
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(config, 'utf8'));
+  } catch (error) {
+    wrong(`${config} can't be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const parsed = workerConfiguration.safeParse(value);
+  if (!parsed.success) wrong(`${config} is not a worker's configuration:\n${z.prettifyError(parsed.error)}`);
+  const sentence = checkConfiguration(parsed.data);
+  if (sentence !== undefined) wrong(`${config}: ${sentence}`);
+  return parsed.data;
+}
+
+function createWorker(configuration: WorkerConfiguration, parts: WorkerParts): Worker {
+  switch (configuration.role) {
+    case 'listener':
+      return new Listener(configuration, parts);
+    case 'transformer':
+      return new Transformer(configuration, parts);
+    case 'sender':
+      return new Sender(configuration, parts);
+  }
+}
+
+async function run(configuration: WorkerConfiguration, log: Log): Promise<void> {
+  const metrics = new Metrics();
+  const onFatal = (error: unknown): void => {
+    log.error('this process is in doubt and ends, to be started anew', errorShape(error));
+    exit(log, 1);
+  };
+  const worker = createWorker(configuration, { log, metrics, onFatal });
+  let stopping = false;
+  const health = new Health(() => worker.ready && !stopping, metrics.registry);
+
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info('stopping', { signal });
+    setTimeout(() => onFatal(new Error('the stop took too long')), stopDeadlineMs).unref();
+    worker.stop().then(() => {
+      health.stop();
+      log.info('stopped');
+      exit(log, 0);
+    }, onFatal);
+  };
+  process.once('SIGTERM', () => stop('SIGTERM'));
+  process.once('SIGINT', () => stop('SIGINT'));
+  // Whoever started us with a channel (ihub up) is gone when it closes.
+  process.once('disconnect', () => stop('disconnect'));
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', onFatal);
+
+  const ports = await health.start(configuration.health);
+  await worker.start();
+  log.info('started', ports);
+  process.send?.({ started: true, ...ports });
+}
+
+/** Ends the process once the log is written. */
+function exit(log: Log, code: number): void {
+  log.once('finish', () => process.exit(code));
+  log.end();
+  setTimeout(() => process.exit(code), 1_000).unref();
+}
+
+const configuration = readConfiguration();
+const { stage, role, namespace } = configuration;
+const subject =
+  configuration.role === 'sender' ? { destination: configuration.destination } : { flow: configuration.flow };
+const log = createLog(configuration.logLevel, { stage, role, namespace, ...subject });
+run(configuration, log).catch((error: unknown) => {
+  const text = error instanceof Error ? error.message : '';
+  log.error(`could not start: ${text}`, errorShape(error));
+  exit(log, 1);
+});

@@ -1,0 +1,72 @@
+/** What a worker counts, in Prometheus' form. Labels name flows, destinations and codes; never a patient. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** The metrics of one worker process. */
+export class Metrics {
+  readonly registry = new Registry();
+
+  readonly received = this.#counter('ihub_messages_received_total', 'Messages read off a connection', [
+    'flow',
+    'health_board',
+    'peer',
+  ]);
+  readonly acknowledged = this.#counter(
+    'ihub_messages_acknowledged_total',
+    'Messages stored and acknowledged',
+    ['flow', 'health_board', 'peer'],
+  );
+  readonly rejected = this.#counter('ihub_messages_rejected_total', 'Messages that a listener refused', [
+    'flow',
+    'code',
+  ]);
+  readonly transformed = this.#counter('ihub_messages_transformed_total', 'Messages mapped and routed', [
+    'flow',
+  ]);
+  readonly sent = this.#counter('ihub_messages_sent_total', 'Messages that a receiver acknowledged', [
+    'flow',
+    'destination',
+  ]);
+  readonly retries = this.#counter('ihub_delivery_failures_total', 'Tries to deliver that did not succeed', [
+    'destination',
+    'code',
+  ]);
+  readonly deadLetters = this.#counter('ihub_dead_letters_total', 'Messages set aside', [
+    'flow',
+    'stage',
+    'code',
+  ]);
+  readonly framingViolations = this.#counter(
+    'ihub_framing_violations_total',
+    'Connections closed for their framing',
+    ['flow', 'code'],
+  );
+  readonly connections = new Gauge({
+    name: 'ihub_connections',
+    help: 'MLLP connections open now',
+    labelNames: ['flow'],
+    registers: [this.registry],
+  });
+  readonly storeSeconds = new Histogram({
+    name: 'ihub_store_seconds',
+    help: 'From a whole message to its acknowledgement by Kafka',
+    buckets: seconds,
+    registers: [this.registry],
+  });
+  readonly deliverySeconds = new Histogram({
+    name: 'ihub_delivery_seconds',
+    help: 'From a message’s receipt by its listener to the receiver’s acknowledgement',
+    labelNames: ['destination'],
+    buckets: seconds,
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+}

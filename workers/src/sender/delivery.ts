@@ -1,0 +1,97 @@
+/** One destination's connection: delivers a message and reads the receiver's answer, one message at a time. */
+import type { SenderConfiguration } from '@integration-hub/api';
+import {
+  expectedControlId,
+  MessageError,
+  MllpConnection,
+  MllpError,
+  readAcknowledgement,
+} from '@integration-hub/hl7';
+
+/** How one delivery ended. */
+export type Outcome =
+  | { readonly kind: 'delivered' }
+  /** The receiver answered that it will not take the message. */
+  | { readonly kind: 'refused'; readonly code: string; readonly reason: string }
+  /** The message can't be sent at all, to any receiver. */
+  | { readonly kind: 'undeliverable'; readonly code: string; readonly reason: string }
+  /** Not known to be delivered; it is to be tried again. */
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly reason: string;
+      readonly unreachable: boolean;
+    };
+
+const accepted = new Set(['AA', 'CA']);
+const refused = new Set(['AE', 'AR', 'CE', 'CR']);
+
+export class Delivery {
+  readonly #configuration: Pick<SenderConfiguration, 'mllp' | 'ackTimeoutMs' | 'destination'>;
+  #connection: MllpConnection | undefined;
+
+  constructor(configuration: Pick<SenderConfiguration, 'mllp' | 'ackTimeoutMs' | 'destination'>) {
+    this.#configuration = configuration;
+  }
+
+  /**
+   * Sends one message and waits for its acknowledgement; after a failure on a connection that was open, once more
+   * on a fresh one. Never rejects.
+   * @param bytes the message
+   * @param mayTryAgain asked before the second try
+   */
+  async deliver(bytes: Buffer, mayTryAgain: () => boolean): Promise<Outcome> {
+    let controlId: string;
+    try {
+      controlId = expectedControlId(bytes);
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      return { kind: 'undeliverable', code: error.code, reason: error.message };
+    }
+    const first = await this.#try(bytes, controlId);
+    if (first.kind !== 'failed' || first.unreachable || !mayTryAgain()) return first;
+    return this.#try(bytes, controlId);
+  }
+
+  close(): void {
+    void this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #try(bytes: Buffer, controlId: string): Promise<Outcome> {
+    const { mllp, ackTimeoutMs, destination } = this.#configuration;
+    if (this.#connection && !(await this.#connection.isUsable())) this.close();
+    try {
+      this.#connection ??= await MllpConnection.open(mllp);
+    } catch (error) {
+      if (!(error instanceof MllpError)) throw error;
+      return { kind: 'failed', code: error.code, reason: error.message, unreachable: true };
+    }
+    try {
+      const reply = readAcknowledgement(await this.#connection.exchange(bytes, ackTimeoutMs));
+      if (reply.controlId !== controlId) {
+        this.close();
+        const reason = `${destination} acknowledged another message: MSA-2 is not the MSH-10 that was sent`;
+        return { kind: 'failed', code: 'WRONG_CONTROL_ID', reason, unreachable: false };
+      }
+      if (accepted.has(reply.code)) return { kind: 'delivered' };
+      if (refused.has(reply.code)) {
+        // MSA-3 and ERR are the receiver's words and may quote the patient, so they are not repeated here.
+        const reason = `${destination} answered ${reply.code}`;
+        return { kind: 'refused', code: `REFUSED_${reply.code}`, reason };
+      }
+      this.close();
+      const reason = `${destination} answered with an MSA-1 that is no acknowledgement code (HL7 table 0008)`;
+      return { kind: 'failed', code: 'UNKNOWN_ACKNOWLEDGEMENT', reason, unreachable: false };
+    } catch (error) {
+      this.close();
+      if (error instanceof MllpError && error.code === 'CANNOT_FRAME') {
+        return { kind: 'undeliverable', code: error.code, reason: error.message };
+      }
+      if (error instanceof MllpError || error instanceof MessageError) {
+        return { kind: 'failed', code: error.code, reason: error.message, unreachable: false };
+      }
+      throw error;
+    }
+  }
+}

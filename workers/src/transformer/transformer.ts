@@ -1,0 +1,170 @@
+/**
+ * The transformer: reads what the listener stored, maps it, and writes it to its destinations' topics, each batch
+ * in one Kafka transaction with the offset it was read from. So inside the hub every message is processed once.
+ *
+ * A message that can't be mapped becomes a dead letter in the same transaction; the ones after it go on.
+ */
+import {
+  readDescription,
+  recordHeaders,
+  type MessageDescription,
+  type TransformerConfiguration,
+} from '@integration-hub/api';
+import {
+  builtInMapping,
+  compileCondition,
+  ConditionError,
+  MappingError,
+  Message,
+  MessageError,
+} from '@integration-hub/hl7';
+import {
+  consumeBatches,
+  PartitionTransactions,
+  type Consumer,
+  type IncomingBatch,
+  type IncomingRecord,
+  type OutgoingRecord,
+} from '@integration-hub/kafka';
+import { deadLetter, type Failure } from '../dead-letter.js';
+import { kafkaLog } from '../kafka-log.js';
+import { errorShape } from '../log.js';
+import type { Worker, WorkerParts } from '../worker.js';
+
+/** Records of one transaction: large enough to share its cost, small enough to go on soon after a fault. */
+const mostRecords = 500;
+const mostBytes = 8 * 1_048_576;
+
+/**
+ * Compiles a flow's mapping and routes.
+ * @returns a function from a received message's bytes to what is to be written for each destination
+ * @throws MappingError or ConditionError when the mapping isn't known or a condition is wrong
+ */
+export function compileTransformation(
+  configuration: Pick<TransformerConfiguration, 'mapping' | 'routes' | 'charset'>,
+): (bytes: Buffer) => { readonly topic: string; readonly destination: string; readonly bytes: Buffer }[] {
+  const mapping = builtInMapping(configuration.mapping);
+  const routes = configuration.routes.map((route) => ({
+    ...route,
+    matches: route.when === null ? undefined : compileCondition(route.when),
+  }));
+  const conditional = routes.some((route) => route.matches);
+  return (bytes) => {
+    const mapped = mapping.map(Message.parse(bytes, { defaultCharset: configuration.charset }));
+    const sent = conditional ? Message.parse(mapped, { defaultCharset: configuration.charset }) : undefined;
+    return routes
+      .filter((route) => route.matches === undefined || route.matches(sent!))
+      .map(({ topic, destination }) => ({ topic, destination, bytes: mapped }));
+  };
+}
+
+export class Transformer implements Worker {
+  readonly #configuration: TransformerConfiguration;
+  readonly #parts: WorkerParts;
+  readonly #transform: ReturnType<typeof compileTransformation>;
+  readonly #transactions: PartitionTransactions;
+  #consumer: Consumer | undefined;
+
+  constructor(configuration: TransformerConfiguration, parts: WorkerParts) {
+    this.#configuration = configuration;
+    this.#parts = parts;
+    this.#transform = compileTransformation(configuration);
+    const { kafka, stage, group } = configuration;
+    this.#transactions = new PartitionTransactions({
+      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
+      groupId: group,
+      log: kafkaLog(parts.log),
+      onFatal: parts.onFatal,
+    });
+  }
+
+  get ready(): boolean {
+    return this.#consumer?.joined ?? false;
+  }
+
+  async start(): Promise<void> {
+    const { kafka, stage, group, topic } = this.#configuration;
+    this.#consumer = await consumeBatches({
+      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
+      groupId: group,
+      topics: [topic],
+      sessionTimeoutMs: kafka.sessionTimeoutMs,
+      watchdogMs: kafka.watchdogMs,
+      log: kafkaLog(this.#parts.log),
+      onBatch: (batch) => this.#process(batch),
+      onFatal: this.#parts.onFatal,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#consumer?.stop();
+    await this.#transactions.close();
+  }
+
+  async #process(batch: IncomingBatch): Promise<void> {
+    let from = 0;
+    while (from < batch.records.length && batch.isCurrent()) {
+      const outgoing: OutgoingRecord[] = [];
+      const failed: Failure[] = [];
+      let [to, bytes] = [from, 0];
+      while (to < batch.records.length && to - from < mostRecords && bytes < mostBytes) {
+        const record = batch.records[to]!;
+        bytes += record.value.length;
+        this.#transformRecord(record, outgoing, failed);
+        to += 1;
+      }
+      const last = batch.records[to - 1]!.offset;
+      if (!(await this.#transactions.run(batch, outgoing, last + 1n))) return;
+      batch.resolve(last);
+      const { flow, stage } = this.#configuration;
+      this.#parts.metrics.transformed.inc({ flow }, to - from - failed.length);
+      for (const { code } of failed) this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+      from = to;
+    }
+  }
+
+  #transformRecord(record: IncomingRecord, outgoing: OutgoingRecord[], failed: Failure[]): void {
+    const description = readDescription(record.headers);
+    try {
+      for (const { topic, bytes } of this.#transform(record.value)) {
+        outgoing.push({
+          topic,
+          key: record.key,
+          value: bytes,
+          headers: recordHeaders(description, 'transformed'),
+        });
+      }
+    } catch (error) {
+      const failure = this.#failureOf(error, record, description);
+      failed.push(failure);
+      const { deadLetterTopic, stage } = this.#configuration;
+      outgoing.push(deadLetter(deadLetterTopic, stage, description, record.value, record.key, failure));
+    }
+  }
+
+  #failureOf(error: unknown, record: IncomingRecord, description: MessageDescription): Failure {
+    const origin = `${record.topic}/${record.partition}/${record.offset}`;
+    const { controlId, correlationId } = description;
+    if (error instanceof MappingError || error instanceof MessageError || error instanceof ConditionError) {
+      const { code, message: reason } = error;
+      this.#parts.log.warn('message not transformed', {
+        reasonCode: code,
+        reason,
+        controlId,
+        correlationId,
+        origin,
+      });
+      return { code, reason, origin };
+    }
+    // A fault in a mapping. Its text may quote the message, so only its shape is told.
+    this.#parts.log.error('message not transformed: the mapping failed unexpectedly', {
+      reasonCode: 'UNEXPECTED',
+      controlId,
+      correlationId,
+      origin,
+      ...errorShape(error),
+    });
+    const reason = `the mapping ${this.#configuration.mapping} failed unexpectedly; the transformer's log has the place`;
+    return { code: 'UNEXPECTED', reason, origin };
+  }
+}
