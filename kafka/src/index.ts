@@ -1,1 +1,3 @@
-export {};
+export * from './broker/broker-error.js';
+export * from './broker/embedded-broker.js';
+export * from './broker/fetch-kafka.js';
