@@ -246,3 +246,21 @@ describe('escapeText', () => {
     expect(escapeText('#', message([MSH]).separators)).to.equal('#');
   });
 });
+
+describe('a draft that nobody has touched', () => {
+  it('is written as one whose every segment has been split', () => {
+    const piece = fc.constantFrom('|', '|', '^', '&', '~', 'a', '"', '\\');
+    const body = fc.array(fc.array(piece, { maxLength: 12 }), { maxLength: 5 });
+    const header = fc.constantFrom('MSH|^~\\&|', 'MSH|^~\\&', 'MSH|^~', 'MSH|^', 'MSH|^~\\&|A&^||~');
+    fc.assert(
+      fc.property(header, body, (msh, segments) => {
+        const er7 = [msh, ...segments.map((fields) => `PID|${fields.join('')}`)].join('\r');
+        const message = Message.parse(Buffer.from(er7));
+        const touched = MessageDraft.from(message);
+        for (const segment of touched.segments) expect(segment.fields[0]).to.equal(segment.name);
+        expect(MessageDraft.from(message).toBytes().toString()).to.equal(touched.toBytes().toString());
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -2,12 +2,42 @@ import { escapeText } from './escape.js';
 import { type Message } from './message.js';
 import { MessageError } from './message-error.js';
 import { parsePath, type Path, PathError } from './path.js';
+import type { SegmentView } from './segment.js';
 import { parts, type Separators } from './separators.js';
 
-/** A segment of a draft. `fields[3]` is field 3 as a latin1 view in ER7; `fields[0]` is the segment's name. */
-export interface DraftSegment {
+/** A segment of a draft. It is split into fields only when they are asked for. */
+export class DraftSegment {
   readonly name: string;
-  readonly fields: string[];
+  readonly #source: SegmentView | undefined;
+  #fields: string[] | undefined;
+
+  /** @param source what it is a copy of; absent: it has no fields yet */
+  constructor(name: string, source?: SegmentView) {
+    this.name = name;
+    this.#source = source;
+  }
+
+  /**
+   * `fields[3]` is field 3 as a latin1 view in ER7, and `fields[0]` the segment's name. The array may be written to.
+   */
+  get fields(): string[] {
+    return (this.#fields ??= this.#source?.fields() ?? [this.name]);
+  }
+
+  /** As it is written: without empty subcomponents, components and fields at ends. */
+  trimmed(separators: Separators): string {
+    if (this.#fields === undefined && this.#source !== undefined) {
+      const { er7 } = this.#source;
+      if (!endsEmpty(er7, this.name === 'MSH' ? 4 + separators.encodingCharacters.length : 0, separators))
+        return er7;
+    }
+    return segmentEr7(this, separators);
+  }
+
+  /** Whether nobody has asked for its fields, so that they are as they were. */
+  get untouched(): boolean {
+    return this.#fields === undefined;
+  }
 }
 
 /** A message being written, in the separators and the character set of the message that it is made from. */
@@ -23,13 +53,13 @@ export class MessageDraft {
 
   /** A draft with everything that the message has. */
   static from(message: Message): MessageDraft {
-    const copy = message.segments().map((segment) => ({ name: segment.name, fields: segment.fields() }));
+    const copy = message.segments().map((segment) => new DraftSegment(segment.name, segment));
     return new MessageDraft(message, copy);
   }
 
   /** A draft with nothing but MSH-1 and MSH-2. */
   static blank(message: Message): MessageDraft {
-    return new MessageDraft(message, [{ name: 'MSH', fields: ['MSH'] }]);
+    return new MessageDraft(message, [new DraftSegment('MSH')]);
   }
 
   /**
@@ -92,15 +122,19 @@ export class MessageDraft {
   toBytes(): Buffer {
     const { separators } = this.#message;
     let er7 = '';
-    for (const segment of this.segments) er7 += segmentEr7(segment, separators) + '\r';
-    const bytes = Buffer.from(er7, 'latin1');
-    if (bytes.toString('latin1') !== er7) {
+    let isView = true;
+    for (const segment of this.segments) {
+      const written = segment.trimmed(separators);
+      isView &&= segment.untouched || !NOT_A_BYTE.test(written);
+      er7 += written + '\r';
+    }
+    if (!isView) {
       throw new MessageError(
         'UNENCODABLE_TEXT',
         'A field of the draft was set to text that is not a latin1 view',
       );
     }
-    return bytes;
+    return Buffer.from(er7, 'latin1');
   }
 
   #segment({ segment: name, occurrence }: Path): DraftSegment | undefined {
@@ -120,7 +154,7 @@ export class MessageDraft {
     if (occurrence !== present + 1) {
       throw new PathError(source, `skips a segment: the message has ${present} of that name`);
     }
-    const segment = { name, fields: [name] };
+    const segment = new DraftSegment(name);
     this.segments.push(segment);
     return segment;
   }
@@ -167,6 +201,35 @@ function edited(
   while (all.length < position) all.push('');
   all[position - 1] = change(all[position - 1]!);
   return all.join(separator);
+}
+
+/** Characters that no latin1 view has. */
+const NOT_A_BYTE = /[\u0100-\uffff]/;
+
+/** By the separators of a message: finds a component, subcomponent or field that ends with empty parts. */
+const emptyEnds = new Map<string, RegExp>();
+
+/** Whether some part of a segment, looked at from `start`, ends with a separator that trimming would take away. */
+function endsEmpty(er7: string, start: number, separators: Separators): boolean {
+  const { field, component, repetition, subcomponent, encodingCharacters } = separators;
+  const declared = field + encodingCharacters;
+  let pattern = emptyEnds.get(declared);
+  if (pattern === undefined) {
+    const set = (...characters: (string | undefined)[]): string =>
+      `[${characters.map((character) => (character === undefined ? '' : `\\${character}`)).join('')}]`;
+    const ends = [
+      ...(subcomponent === undefined
+        ? []
+        : [`${set(subcomponent)}(?:${set(component, repetition, field)}|$)`]),
+      `${set(component)}(?:${set(repetition, field)}|$)`,
+      `${set(field)}$`,
+    ];
+    pattern = new RegExp(ends.join('|'), 'g');
+    // A sender that declares other separators with each message must not make this grow.
+    if (emptyEnds.size < 100) emptyEnds.set(declared, pattern);
+  }
+  pattern.lastIndex = start;
+  return pattern.test(er7);
 }
 
 function segmentEr7({ name, fields }: DraftSegment, separators: Separators): string {
