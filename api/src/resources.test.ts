@@ -22,7 +22,16 @@ const problems = (text: string): string[] => readResources(text, 'flows.yaml').p
 
 describe('readResources', () => {
   it('reads the shipped flows without a problem', () => {
-    for (const file of ['phw-to-mpi', 'paris-to-mpi', 'mpi']) {
+    for (const file of [
+      'phw-to-mpi',
+      'paris-to-mpi',
+      'chemocare-to-mpi',
+      'pims-to-mpi',
+      'mosaiq-to-mpi',
+      'wds-to-mpi',
+      'mpi-outbound',
+      'mpi',
+    ]) {
       const path = new URL(`../../manifests/flows/${file}.yaml`, import.meta.url);
       expect(readResources(readFileSync(path, 'utf8'), file).problems).to.deep.equal([]);
     }
