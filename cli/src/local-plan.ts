@@ -1,0 +1,86 @@
+/** Turns a plan for a cluster into the same plan for one machine. */
+import {
+  hub as hubSchema,
+  plan,
+  problemText,
+  type Destination,
+  type Hub,
+  type Plan,
+  type Stage,
+} from '@integration-hub/api';
+import { checkConfiguration } from '@integration-hub/workers';
+import type { Manifests } from './manifests.js';
+import { UsageError } from './usage-error.js';
+
+/** Everything that a plan for this machine needs beside the manifests. */
+export interface LocalSettings {
+  readonly bootstrapServers: readonly string[];
+  /** Where true, Kafka is the one node that we started, whatever the Hub says of copies. */
+  readonly embedded: boolean;
+  /** Other addresses for destinations, by name. */
+  readonly addresses: ReadonlyMap<string, { readonly host: string; readonly port: number }>;
+}
+
+const loopback = '127.0.0.1';
+
+/**
+ * @throws UsageError where the resources don't fit together, or a mapping or expression is wrong
+ */
+export function planLocally(manifests: Manifests, settings: LocalSettings): Plan {
+  const destinations = manifests.destinations.map((destination) =>
+    readdress(destination, settings.addresses),
+  );
+  for (const name of settings.addresses.keys()) {
+    if (!destinations.some((destination) => destination.metadata.name === name)) {
+      throw new UsageError(`--destination ${name}=…: there is no Destination of that name in the manifests`);
+    }
+  }
+  const planned = plan(localHub(manifests.hub, settings), manifests.flows, destinations);
+  if (planned.problems.length > 0) throw new UsageError(planned.problems.map(problemText).join('\n'));
+  const wrong = planned.stages.flatMap(({ owner, configuration }) => {
+    const sentence = checkConfiguration(configuration);
+    return sentence === undefined ? [] : [`${owner}: ${sentence}`];
+  });
+  if (wrong.length > 0) throw new UsageError(wrong.join('\n'));
+  return { topics: planned.topics, stages: planned.stages.map(onThisMachine) };
+}
+
+function localHub(found: Hub | undefined, { bootstrapServers, embedded }: LocalSettings): Hub {
+  const hub =
+    found ??
+    hubSchema.parse({
+      apiVersion: 'integrationhub.dev/v1alpha1',
+      kind: 'Hub',
+      metadata: { name: 'laptop' },
+      spec: { kafka: { bootstrapServers } },
+    });
+  const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
+  return {
+    ...hub,
+    spec: {
+      ...hub.spec,
+      kafka: { ...hub.spec.kafka, bootstrapServers: [...bootstrapServers], ...copies },
+      zones: embedded ? [] : hub.spec.zones,
+    },
+  };
+}
+
+function readdress(destination: Destination, addresses: LocalSettings['addresses']): Destination {
+  const address = addresses.get(destination.metadata.name);
+  if (!address) return destination;
+  return { ...destination, spec: { ...destination.spec, mllp: { ...destination.spec.mllp, ...address } } };
+}
+
+/** One process of each stage, reachable from this machine only, with health ports that don't meet. */
+function onThisMachine(stage: Stage): Stage {
+  const { configuration } = stage;
+  const health = { host: loopback, tcpPort: 0, httpPort: 0 };
+  return {
+    ...stage,
+    replicas: 1,
+    configuration:
+      configuration.role === 'listener'
+        ? { ...configuration, health, listen: { ...configuration.listen, host: loopback } }
+        : { ...configuration, health },
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * The proof that nothing acknowledged was lost: what senders got acknowledged is written down as it happens, what the
+ * receiver got is written down as it happens, and at the end the two are compared.
+ *
+ * Messages are named by control ids of the form `<sender>-<number>`; numbers of one sender grow.
+ */
+
+/** What the comparison found. Each list holds control ids. */
+export interface Verdict {
+  readonly acknowledged: number;
+  readonly delivered: number;
+  /** Acknowledged to its sender, and never received. */
+  readonly lost: string[];
+  /** Received more than once although it was in flight neither at a sender nor at the hub's sender. */
+  readonly doubled: string[];
+  /** Received more than once, and was in flight: allowed. */
+  readonly doubledInFlight: string[];
+  /** Received after a later message of the same sender. */
+  readonly outOfOrder: string[];
+  /** Received with other content than was to be received. */
+  readonly altered: string[];
+}
+
+interface Arrival {
+  readonly controlId: string;
+  readonly connection: number;
+  readonly bytes: Buffer;
+  /** Monotonic, in milliseconds. */
+  readonly at: number;
+}
+
+export class Journal {
+  readonly #sent = new Map<string, number>();
+  readonly #acknowledged = new Set<string>();
+  readonly #arrivals: Arrival[] = [];
+  readonly #altered = new Set<string>();
+  readonly #expected = new Map<string, Buffer>();
+
+  /** A sender is about to send a message, perhaps again. */
+  sending(controlId: string): void {
+    this.#sent.set(controlId, (this.#sent.get(controlId) ?? 0) + 1);
+  }
+
+  /** What must come out at the receiver for a message, byte for byte. */
+  expect(controlId: string, bytes: Buffer): void {
+    this.#expected.set(controlId, bytes);
+  }
+
+  acknowledged(controlId: string): void {
+    this.#acknowledged.add(controlId);
+  }
+
+  /** The receiver got a message on one of its connections. */
+  arrived(controlId: string, connection: number, bytes: Buffer): void {
+    this.#arrivals.push({ controlId, connection, bytes, at: performance.now() });
+    const expected = this.#expected.get(controlId);
+    if (expected && !expected.equals(bytes)) this.#altered.add(controlId);
+  }
+
+  /** The bytes of each arrival of a message. */
+  arrivals(controlId: string): Buffer[] {
+    return this.#arrivals
+      .filter((arrival) => arrival.controlId === controlId)
+      .map((arrival) => arrival.bytes);
+  }
+
+  /** Numbers of a sender's messages in the order of their arrival. */
+  order(sender: string): number[] {
+    return this.#arrivals.flatMap(({ controlId }) =>
+      controlId.startsWith(`${sender}-`) ? [Number(controlId.slice(sender.length + 1))] : [],
+    );
+  }
+
+  /** When each message arrived, in milliseconds of a monotonic clock. */
+  get arrivalTimes(): number[] {
+    return this.#arrivals.map((arrival) => arrival.at);
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** Distinct messages that the receiver got. */
+  get arrivedCount(): number {
+    return new Set(this.#arrivals.map((arrival) => arrival.controlId)).size;
+  }
+
+  /** Whether everything acknowledged has arrived. */
+  get complete(): boolean {
+    const arrived = new Set(this.#arrivals.map((arrival) => arrival.controlId));
+    return [...this.#acknowledged].every((controlId) => arrived.has(controlId));
+  }
+
+  verdict(): Verdict {
+    const times = new Map<string, number[]>();
+    this.#arrivals.forEach(({ controlId }, at) =>
+      times.set(controlId, [...(times.get(controlId) ?? []), at]),
+    );
+    const doubledIds = [...times].filter(([, at]) => at.length > 1);
+    const inFlight = ([controlId, at]: [string, number[]]): boolean =>
+      (this.#sent.get(controlId) ?? 0) > 1 ||
+      at.slice(0, -1).every((index) => this.#endedItsConnection(index));
+    return {
+      acknowledged: this.#acknowledged.size,
+      delivered: this.#arrivals.length,
+      lost: [...this.#acknowledged].filter((controlId) => !times.has(controlId)),
+      doubled: doubledIds.filter((entry) => !inFlight(entry)).map(([controlId]) => controlId),
+      doubledInFlight: doubledIds.filter(inFlight).map(([controlId]) => controlId),
+      outOfOrder: this.#outOfOrder(),
+      altered: [...this.#altered],
+    };
+  }
+
+  /** The last message of a connection is the one that was in flight when the connection ended. */
+  #endedItsConnection(index: number): boolean {
+    const { connection } = this.#arrivals[index]!;
+    return !this.#arrivals.slice(index + 1).some((arrival) => arrival.connection === connection);
+  }
+
+  #outOfOrder(): string[] {
+    const highest = new Map<string, number>();
+    return this.#arrivals.flatMap(({ controlId }) => {
+      const dash = controlId.lastIndexOf('-');
+      const [sender, number] = [controlId.slice(0, dash), Number(controlId.slice(dash + 1))];
+      const before = highest.get(sender) ?? 0;
+      highest.set(sender, Math.max(before, number));
+      return number < before ? [controlId] : [];
+    });
+  }
+}
