@@ -1,0 +1,35 @@
+import { Command, CommanderError } from 'commander';
+import { register as registerReceive } from './receive.js';
+import { register as registerSend } from './send.js';
+import { USAGE_EXIT_CODE, usageSentence } from './usage-error.js';
+
+/**
+ * Runs the `ihub` command and sets the exit code of the process: 0 when all went well, 2 for wrong input, and what
+ * a command says of itself in its help. Of a failure one sentence is shown, and where it arose when IHUB_DEBUG is set.
+ *
+ * @param argv as `process.argv`
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  // The reader of a pipe has left, as `head` does: there is nobody to write to.
+  process.stdout.on('error', () => process.exit(1));
+  const program = new Command('ihub')
+    .description('Run, feed and watch HL7 message flows')
+    .exitOverride()
+    // What is wrong is told below, in one place and one form.
+    .configureOutput({ outputError: () => undefined });
+  for (const register of [registerSend, registerReceive]) register(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    // Without a command, commander has shown the help already.
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      process.exitCode = USAGE_EXIT_CODE;
+      return;
+    }
+    const sentence = usageSentence(error);
+    console.error(`ihub: ${sentence ?? (error instanceof Error ? error.message : String(error))}`);
+    if (sentence === undefined && process.env['IHUB_DEBUG'] !== undefined) console.error(error);
+    process.exitCode = sentence === undefined ? 1 : USAGE_EXIT_CODE;
+  }
+}
