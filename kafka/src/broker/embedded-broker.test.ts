@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import kafkajs from 'kafkajs';
+import { kafkajs } from '../repaired-kafkajs.js';
 import type { BrokerError } from './broker-error.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 

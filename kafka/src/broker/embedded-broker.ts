@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import kafkajs from 'kafkajs';
+import { kafkajs } from '../repaired-kafkajs.js';
 import { BrokerError } from './broker-error.js';
 import { fetchKafka } from './fetch-kafka.js';
 import { findJava, type Java } from './java.js';

@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedBroker } from './broker/embedded-broker.js';
+import type { KafkaConnection } from './connection.js';
+import type { OutgoingRecord } from './record.js';
+import { TopicAdmin } from './topic-admin.js';
+
+/** A broker of its own for one suite of tests. */
+export class BrokerUnderTest {
+  readonly broker: EmbeddedBroker;
+  readonly connection: KafkaConnection;
+  readonly #directory: string;
+  #admin: TopicAdmin | undefined;
+  #topics = 0;
+
+  private constructor(broker: EmbeddedBroker, directory: string) {
+    this.broker = broker;
+    this.connection = { bootstrapServers: broker.bootstrapServers, clientId: 'test' };
+    this.#directory = directory;
+  }
+
+  static async start(): Promise<BrokerUnderTest> {
+    const directory = await mkdtemp(join(tmpdir(), 'ihub-kafka-'));
+    const logFile = join(directory, 'kafka.log');
+    return new BrokerUnderTest(
+      await EmbeddedBroker.start({ dataDirectory: join(directory, 'data'), logFile }),
+      directory,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#admin?.close();
+    await this.broker.stop();
+    await rm(this.#directory, { recursive: true });
+  }
+
+  async admin(): Promise<TopicAdmin> {
+    return (this.#admin ??= await TopicAdmin.connect({ connection: this.connection }));
+  }
+
+  /** Makes a topic with a name of its own, and gives that name. */
+  async topic(partitions = 1, config: Record<string, string> = {}): Promise<string> {
+    const name = `topic-${++this.#topics}`;
+    await (await this.admin()).ensureTopics([{ name, partitions, replicationFactor: 1, config }]);
+    return name;
+  }
+
+  /** The values of a topic's records as text, by partition and offset. */
+  async values(topic: string): Promise<string[]> {
+    return (await (await this.admin()).readAll(topic)).map(({ value }) => value.toString());
+  }
+}
+
+/** A record without headers, of texts. */
+export function textRecord(topic: string, value: string, key: string | null = null): OutgoingRecord {
+  return { topic, key: key === null ? null : Buffer.from(key), value: Buffer.from(value), headers: {} };
+}

@@ -1,0 +1,112 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Kafka, LogEntry, RetryOptions } from 'kafkajs';
+import type { KafkaConnection, KafkaLog } from './connection.js';
+import { kafkajs } from './repaired-kafkajs.js';
+
+export interface ClientSettings {
+  connection: KafkaConnection;
+  log?: KafkaLog | undefined;
+  requestTimeoutMs?: number;
+  connectionTimeoutMs?: number;
+  retry?: RetryOptions;
+}
+
+/** A kafkajs client that can be done away with at once. */
+export interface Client {
+  kafka: Kafka;
+  /**
+   * Cuts all its connections and lets it open none: whatever kafkajs still retries, from here on it writes nothing.
+   * To disconnect in kafkajs's own way waits for answers that may never come.
+   */
+  discard(): void;
+}
+
+/** Settings of `retry` with which kafkajs tries again for about so long where connections are refused. */
+export function retryFor(milliseconds: number): RetryOptions {
+  return {
+    initialRetryTime: 100,
+    multiplier: 2,
+    maxRetryTime: 1000,
+    retries: Math.ceil(milliseconds / 1000) + 3,
+  };
+}
+
+/** Makes a kafkajs client; it connects to nothing yet. */
+export function openClient(settings: ClientSettings): Client {
+  const { connection, log, requestTimeoutMs = 10_000, connectionTimeoutMs = 2_000 } = settings;
+  const sockets = new Set<net.Socket>();
+  let discarded = false;
+  const kafka = new kafkajs.Kafka({
+    brokers: [...connection.bootstrapServers],
+    clientId: connection.clientId,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: connectionTimeoutMs,
+    retry: settings.retry ?? retryFor(10_000),
+    logLevel: log === undefined ? kafkajs.logLevel.NOTHING : kafkajs.logLevel.INFO,
+    logCreator: () => {
+      const forward = log === undefined ? () => undefined : forwardTo(log);
+      return (entry) => {
+        if (!discarded) forward(entry);
+      };
+    },
+    socketFactory: ({ host, port, ssl, onConnect }) => {
+      if (discarded) throw new Error('the client has been discarded');
+      // kafkajs's type leaves out that it is undefined where TLS is not asked for.
+      const socket = (ssl as tls.ConnectionOptions | undefined)
+        ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+        : net.connect({ host, port }, onConnect);
+      socket.setNoDelay(true).setKeepAlive(true, 60_000);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return socket;
+    },
+  });
+  return {
+    kafka,
+    discard: () => {
+      discarded = true;
+      for (const socket of sockets) socket.destroy(new Error('the client has been discarded'));
+    },
+  };
+}
+
+/** Texts of kafkajs that are no news: what it retries or what is part of every day. */
+const EVERYDAY = [
+  /^Response .*\((key: \d+)/,
+  /^Limiting retries for the idempotent producer/,
+  /^(Starting|Stopped|Pausing fetching|Resuming fetching)/,
+  /^consumer not running, exiting/,
+  /^The group is rebalancing, re-joining/,
+];
+const REPEAT_AFTER_MS = 10_000;
+
+/**
+ * Passes kafkajs's lines on. Its errors become warnings, for what it can't overcome is thrown as well; one that
+ * repeats is passed on every ten seconds. Of its fields only those go through that can't hold anything of a record.
+ */
+function forwardTo(log: KafkaLog): (entry: LogEntry) => void {
+  const lastTimes = new Map<string, number>();
+  return ({ namespace, level, log: { message, ...extra } }) => {
+    const now = performance.now();
+    if (now - (lastTimes.get(message) ?? -REPEAT_AFTER_MS) < REPEAT_AFTER_MS) return;
+    if (lastTimes.size > 100) lastTimes.clear();
+    lastTimes.set(message, now);
+
+    const fields: Record<string, unknown> = { client: namespace };
+    for (const name of [
+      'broker',
+      'groupId',
+      'memberId',
+      'topic',
+      'partition',
+      'retryCount',
+      'error',
+      'duration',
+    ]) {
+      if (['string', 'number'].includes(typeof extra[name])) fields[name] = extra[name];
+    }
+    const isEveryday = EVERYDAY.some((text) => text.test(message));
+    log(isEveryday ? 'debug' : level <= kafkajs.logLevel.WARN ? 'warn' : 'info', message, fields);
+  };
+}

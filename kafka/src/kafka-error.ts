@@ -1,0 +1,41 @@
+/** What went wrong with Kafka; stable, for programs to tell apart. */
+export type KafkaErrorCode =
+  | 'UNREACHABLE'
+  | 'UNKNOWN_TOPIC'
+  | 'CONSUMER_CRASHED'
+  | 'NO_ACTIVITY'
+  | 'TRANSACTION_FAILED'
+  | 'READ_TIMED_OUT';
+
+/** Something went wrong with Kafka; the message says what to do, and holds nothing of a record. */
+export class KafkaError extends Error {
+  override readonly name = 'KafkaError';
+
+  constructor(
+    readonly code: KafkaErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why a record was not stored. */
+export type StoreErrorCode = 'NOT_STORED' | 'TOO_LARGE' | 'ABORTED' | 'CLOSED';
+
+/**
+ * A record was not stored. NOT_STORED: Kafka has not confirmed it; it may be in the topic all the same, once.
+ * TOO_LARGE: it is larger than the topic accepts, now and ever. ABORTED: its signal was aborted before it was sent.
+ * CLOSED: the producer had been closed.
+ */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+
+  constructor(
+    readonly code: StoreErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import type { Admin } from 'kafkajs';
+import { type Client, openClient } from './client.js';
+import type { KafkaConnection, KafkaLog } from './connection.js';
+import { KafkaError } from './kafka-error.js';
+import { readRecord } from './read-record.js';
+import type { IncomingRecord } from './record.js';
+import { kafkajs } from './repaired-kafkajs.js';
+
+/** A topic as it should be. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** The settings that must have these values; others are left as they are. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** What was done to a topic. */
+export interface TopicChange {
+  topic: string;
+  kind: 'created' | 'partitions-added' | 'setting-changed';
+  /** In words, for a log or an event. */
+  detail: string;
+}
+
+/** kafkajs's number for a setting that was given to the topic itself. */
+const TOPIC_SETTING = 1;
+
+/** Makes, repairs and inspects topics. */
+export class TopicAdmin {
+  readonly #client: Client;
+  readonly #admin: Admin;
+
+  private constructor(client: Client, admin: Admin) {
+    this.#client = client;
+    this.#admin = admin;
+  }
+
+  /** @throws KafkaError UNREACHABLE */
+  static async connect(options: { connection: KafkaConnection; log?: KafkaLog }): Promise<TopicAdmin> {
+    const client = openClient(options);
+    const admin = client.kafka.admin();
+    try {
+      await admin.connect();
+    } catch (error) {
+      client.discard();
+      throw new KafkaError(
+        'UNREACHABLE',
+        `Kafka can't be reached at ${options.connection.bootstrapServers.join(', ')}: ${(error as Error).message}. Is the address right, and does Kafka run?`,
+        { cause: error },
+      );
+    }
+    return new TopicAdmin(client, admin);
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.disconnect();
+    this.#client.discard();
+  }
+
+  /**
+   * Creates the topics that are missing, adds partitions where there are too few, and sets what settings differ.
+   * Partitions are never taken away, and replicas are left as they are.
+   *
+   * @returns what it changed
+   */
+  async ensureTopics(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
+    if (specs.length === 0) return [];
+    const present = new Set(await this.#admin.listTopics());
+    const missing = specs.filter(({ name }) => !present.has(name));
+    if (missing.length > 0) {
+      await this.#admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map(({ name, partitions, replicationFactor, config }) => ({
+          topic: name,
+          numPartitions: partitions,
+          replicationFactor,
+          configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
+        })),
+      });
+    }
+    const created = missing.map(({ name, partitions, replicationFactor }): TopicChange => {
+      return {
+        topic: name,
+        kind: 'created',
+        detail: `${partitions} partitions, ${replicationFactor} replicas`,
+      };
+    });
+    // Another may have created a topic differently meanwhile, so those just created are looked at as well.
+    return [...created, ...(await this.#addPartitions(specs)), ...(await this.#repairSettings(specs))];
+  }
+
+  /** The offsets up to which a group has consumed a topic, by partition; -1 where it has committed none. */
+  async committedOffsets(groupId: string, topic: string): Promise<Map<number, bigint>> {
+    const [offsets] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
+    return new Map(offsets!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  }
+
+  /** The offset that the next record of each partition will have, by partition. */
+  async endOffsets(topic: string): Promise<Map<number, bigint>> {
+    const offsets = await this.#admin.fetchTopicOffsets(topic);
+    return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
+  }
+
+  /**
+   * Reads what a topic holds at the time of the call, without what belongs to aborted transactions.
+   *
+   * @returns the records by partition and offset
+   * @throws KafkaError READ_TIMED_OUT, for example where a transaction is left open
+   */
+  async readAll(
+    topic: string,
+    { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
+  ): Promise<IncomingRecord[]> {
+    const unread = new Map<number, bigint>();
+    for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(topic)) {
+      if (BigInt(high) > BigInt(low)) unread.set(partition, BigInt(high));
+    }
+    if (unread.size === 0) return [];
+
+    const ends = new Map(unread);
+    const records: IncomingRecord[] = [];
+    const groupId = `ihub-read-${randomUUID()}`;
+    const consumer = this.#client.kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
+    let deadline: NodeJS.Timeout | undefined;
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      const done = new Promise<void>((resolve, reject) => {
+        deadline = setTimeout(() => {
+          const sentence = `The topic ${topic} could not be read to its end within ${timeoutMs} ms; is a transaction left open, or a broker away?`;
+          reject(new KafkaError('READ_TIMED_OUT', sentence));
+        }, timeoutMs);
+        // Is told of fetches, too, that hold nothing but markers and aborted records.
+        consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+          if (BigInt(lastOffset) + 1n >= (unread.get(partition) ?? 0n)) unread.delete(partition);
+          if (unread.size === 0) resolve();
+        });
+      });
+      await consumer.run({
+        autoCommit: false,
+        eachBatch: ({ batch: { partition, messages } }) => {
+          for (const message of messages) {
+            const record = readRecord(topic, partition, message);
+            if (record.offset < (ends.get(partition) ?? 0n)) records.push(record);
+          }
+          return Promise.resolve();
+        },
+      });
+      await done;
+    } finally {
+      clearTimeout(deadline);
+      await consumer.disconnect();
+      await this.#admin.deleteGroups([groupId]);
+    }
+    return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+  }
+
+  async #addPartitions(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
+    const { topics } = await this.#admin.fetchTopicMetadata({ topics: specs.map(({ name }) => name) });
+    const changes: TopicChange[] = [];
+    for (const { name, partitions } of specs) {
+      const former = topics.find((topic) => topic.name === name)!.partitions.length;
+      if (former >= partitions) continue;
+      await this.#admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
+      changes.push({ topic: name, kind: 'partitions-added', detail: `${former} to ${partitions}` });
+    }
+    return changes;
+  }
+
+  async #repairSettings(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: specs.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+    });
+    const changes: TopicChange[] = [];
+    for (const { name, config } of specs) {
+      const entries = resources.find(({ resourceName }) => resourceName === name)!.configEntries;
+      const differing = Object.entries(config).filter(
+        ([setting, value]) => entries.find(({ configName }) => configName === setting)?.configValue !== value,
+      );
+      if (differing.length === 0) continue;
+      // AlterConfigs takes what it is given for all there is, and resets every other setting of the topic.
+      const own = entries.filter(({ configSource }) => (configSource as number) === TOPIC_SETTING);
+      const settings = {
+        ...Object.fromEntries(own.map((entry) => [entry.configName, entry.configValue])),
+        ...config,
+      };
+      await this.#admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name,
+            configEntries: Object.entries(settings).map(([setting, value]) => ({ name: setting, value })),
+          },
+        ],
+      });
+      for (const [setting, value] of differing) {
+        const former = entries.find(({ configName }) => configName === setting)?.configValue ?? 'not set';
+        changes.push({ topic: name, kind: 'setting-changed', detail: `${setting}: ${former} to ${value}` });
+      }
+    }
+    return changes;
+  }
+}
