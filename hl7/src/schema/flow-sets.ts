@@ -60,6 +60,15 @@ const DASHED_TIME: TextType = {
   expected: 'a date and time (YYYYMMDDHHMMSS or YYYY-MM-DD HH:MM:SS)',
 };
 
+/** PHW's PID-29 may be blank, and RESURREC there takes a death back. */
+const DEATH_TIME: TextType = {
+  patterns: [
+    ...STANDARD_TEXTS['DTM']!.patterns,
+    ` *(${MONTH}|${DAY}(${TIME})?(${ZONE})?|[Rr][Ee][Ss][Uu][Rr][Rr][Ee][Cc])? *`,
+  ],
+  expected: 'a date with or without a time (YYYYMMDDHHMMSS, or less from the right), or RESURREC',
+};
+
 /** PIMS leaves the sign of a zone behind where it has no time: 19760121+. */
 const OPEN_ZONE_TIME: TextType = {
   patterns: [...STANDARD_TEXTS['DTM']!.patterns, `${DAY}(${TIME})?\\+`],
@@ -74,7 +83,11 @@ const ADT = { ADT_A01: 'ADT_A01', ADT_A05: 'ADT_A05', ADT_A39: 'ADT_A39' };
  * field must hold a value. A Z segment may follow any segment: flows copy them through.
  */
 export const FLOW_SETS: Readonly<Record<string, FlowSet>> = {
-  phw: { version: '2.5', structures: ADT, fields: { 'MSH.7': { 'TS.1': DASHED_TIME } } },
+  phw: {
+    version: '2.5',
+    structures: ADT,
+    fields: { 'MSH.7': { 'TS.1': DASHED_TIME }, 'PID.29': { 'TS.1': DEATH_TIME } },
+  },
   paris: { version: '2.5.1', structures: ADT },
   chemo: { version: '2.4', structures: ADT, inserted: { ADT_A39: { PD1: 'NK1' } } },
   pims: {
