@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
+import { register as registerUp } from './up.js';
 import { USAGE_EXIT_CODE, usageSentence } from './usage-error.js';
 
 /**
@@ -17,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     // What is wrong is told below, in one place and one form.
     .configureOutput({ outputError: () => undefined });
-  for (const register of [registerSend, registerReceive]) register(program);
+  for (const register of [registerUp, registerSend, registerReceive]) register(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {
