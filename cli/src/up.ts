@@ -4,6 +4,7 @@ import { createLogUpdate } from 'log-update';
 import { LocalHub } from './local-hub.js';
 import { readManifests } from './manifests.js';
 import { countsText, drawScreen, place } from './screen.js';
+import { onStopSignal } from './stop-signal.js';
 import { UsageError } from './usage-error.js';
 
 const refreshMs = 1_000;
@@ -55,10 +56,8 @@ async function up(options: UpOptions): Promise<void> {
   const manifests = await readManifests(options.file);
   const show = options.json ? new JsonLines() : process.stdout.isTTY ? new Screen() : new Lines();
 
-  let stopAsked!: () => void;
-  const stop = new Promise<void>((resolve) => (stopAsked = resolve));
   // A second Ctrl-C must not leave Kafka or workers behind, so it changes nothing.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stopAsked);
+  const stop = new Promise<void>((resolve) => onStopSignal(resolve));
 
   const hub = await LocalHub.start(manifests, {
     directory: options.data,
