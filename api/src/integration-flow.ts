@@ -14,6 +14,21 @@ const rule = z.strictObject({
   message: text.describe('What the sender of the message is told. It must not hold patient data.'),
 });
 
+const strictness = z.enum(
+  ['Ignore', 'Warning', 'Error'],
+  'must be Ignore, Warning (log it) or Error (reject the message)',
+);
+
+const schema = z.strictObject({
+  set: text.describe('Name of the schema set that messages must be valid in, such as phw.'),
+  onlyReference: z
+    .boolean()
+    .default(false)
+    .describe('Validate with libxml2 on the set’s XSDs instead of the validator compiled from them.'),
+  lengths: strictness.default('Ignore').describe('What a value longer than the standard’s length is.'),
+  tables: strictness.default('Ignore').describe('What a value outside its HL7 table is.'),
+});
+
 const listener = z.strictObject({
   mllp: z.strictObject({
     port: port.default(2575).describe('TCP port of the MLLP listener.'),
@@ -46,6 +61,7 @@ const listener = z.strictObject({
       rules: z.array(rule).default([]).describe('Further checks, in the order in which they are made.'),
     })
     .prefault({}),
+  schema: schema.optional().describe('Validation by a schema set. Absent: none.'),
   onReject: z
     .enum(['Close', 'Nak'], 'must be Close (say nothing, close the connection) or Nak (answer AE or AR)')
     .default('Close')

@@ -5,7 +5,7 @@ import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
 import { deadLetterTopic, outboundTopic, receivedTopic } from './topic-names.js';
-import type { Role, WorkerConfiguration } from './worker-configuration.js';
+import type { ListenerConfiguration, Role, WorkerConfiguration } from './worker-configuration.js';
 
 /** A Kafka topic that must exist, and its settings. */
 export interface Topic {
@@ -171,6 +171,7 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
         sendingApplications: spec.listener.accept.sendingApplications ?? null,
         rules: spec.listener.accept.rules,
       },
+      schema: schemaConfiguration(spec.listener.schema),
       onReject: spec.listener.onReject,
       storeTimeoutMs: durationToMs(spec.listener.storeTimeout),
       ordering: spec.ordering.by === 'Field' ? { by: 'Field', path: spec.ordering.path! } : { by: 'Flow' },
@@ -198,6 +199,14 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
       routes,
     },
   });
+}
+
+function schemaConfiguration(
+  schema: IntegrationFlow['spec']['listener']['schema'],
+): ListenerConfiguration['schema'] {
+  if (schema === undefined) return null;
+  const strictness = { Ignore: 'ignore', Warning: 'warning', Error: 'error' } as const;
+  return { ...schema, lengths: strictness[schema.lengths], tables: strictness[schema.tables] };
 }
 
 /** One destination's sender, and the topics it reads and writes. */

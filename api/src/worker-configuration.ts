@@ -63,6 +63,15 @@ export const listenerConfiguration = z.strictObject({
     sendingApplications: z.array(text).nullable(),
     rules: z.array(z.strictObject({ name: text, when: text, message: text })),
   }),
+  /** null: no validation. */
+  schema: z
+    .strictObject({
+      set: text,
+      onlyReference: z.boolean(),
+      lengths: z.enum(['ignore', 'warning', 'error']),
+      tables: z.enum(['ignore', 'warning', 'error']),
+    })
+    .nullable(),
   onReject: z.enum(['Close', 'Nak']),
   storeTimeoutMs: milliseconds,
   ordering,

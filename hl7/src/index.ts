@@ -13,6 +13,7 @@ export * from './acknowledgement.js';
 export * from './mapping/built-in.js';
 export * from './mapping/mapping.js';
 export * from './condition.js';
+export * from './schema/built-in-sets.js';
 export type { Strictness, ValidationOptions } from './schema/compiled-validator.js';
 export { type Finding, type FindingCode, MOST_FINDINGS, type Severity } from './schema/finding.js';
 export { fromXml, type FromXmlOptions } from './schema/from-xml.js';

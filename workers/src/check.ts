@@ -1,6 +1,6 @@
 /** What can be wrong with a worker's configuration beyond its form: expressions, paths, names of mappings. */
 import type { WorkerConfiguration } from '@integration-hub/api';
-import { ConditionError, parsePath, PathError, UnknownMappingError } from '@integration-hub/hl7';
+import { ConditionError, parsePath, PathError, SchemaError, UnknownMappingError } from '@integration-hub/hl7';
 import { compileAcceptance } from './listener/acceptance.js';
 import { compileTransformation } from './transformer/transformer.js';
 
@@ -22,6 +22,7 @@ export function checkConfiguration(configuration: WorkerConfiguration): string |
     if (
       error instanceof ConditionError ||
       error instanceof UnknownMappingError ||
+      error instanceof SchemaError ||
       error instanceof PathError
     ) {
       return error.message;

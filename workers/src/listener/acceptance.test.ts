@@ -76,23 +76,29 @@ describe('acceptance', () => {
   ];
   for (const [name, accept, bytes, code, answer] of cases) {
     it(`${code === undefined ? 'takes' : 'refuses'} ${name}`, () => {
-      const { rejection } = compileAcceptance({ accept: { ...open, ...accept }, charset: 'UNICODE UTF-8' })(
-        bytes,
-      );
+      const { rejection } = compileAcceptance({
+        schema: null,
+        accept: { ...open, ...accept },
+        charset: 'UNICODE UTF-8',
+      })(bytes);
       expect(rejection?.code).to.equal(code);
       expect(rejection?.acknowledgement).to.equal(answer);
     });
   }
 
   it('reads a message whose MSH-18 is empty in the flow’s character set', () => {
-    const judge = compileAcceptance({ accept: open, charset: '8859/1' });
+    const judge = compileAcceptance({ accept: open, schema: null, charset: '8859/1' });
     const { message: read, rejection } = judge(Buffer.from(message().toString(), 'latin1'));
     expect(rejection).to.equal(undefined);
     expect(read?.text('PID-5.2')).to.equal('Siân');
   });
 
   it('says what was expected, and never what was found in a field of the patient', () => {
-    const judge = compileAcceptance({ accept: { ...open, rules: [birth] }, charset: 'UNICODE UTF-8' });
+    const judge = compileAcceptance({
+      schema: null,
+      accept: { ...open, rules: [birth] },
+      charset: 'UNICODE UTF-8',
+    });
     const { rejection } = judge(message((text) => text.replace('19840229', '19850229')));
     expect(rejection?.reason).to.equal('date of birth: PID-7 must be a date of birth');
     expect(JSON.stringify(rejection)).not.to.match(/19850229|PRITCHARD|1002003/);
@@ -101,8 +107,47 @@ describe('acceptance', () => {
   it('makes its checks in their order, and names the first that fails', () => {
     const accept = { versions: ['2.4'], sendingApplications: ['1'], rules: [{ ...birth, when: 'true' }] };
     expect(
-      compileAcceptance({ accept, charset: 'ASCII' })(message((text) => text.replace('â', 'a'))).rejection
-        ?.code,
+      compileAcceptance({ accept, schema: null, charset: 'ASCII' })(message((text) => text.replace('â', 'a')))
+        .rejection?.code,
     ).to.equal('WRONG_VERSION');
+  });
+});
+
+describe('acceptance by a schema set', () => {
+  const schema = { set: 'phw', onlyReference: false, lengths: 'ignore', tables: 'ignore' } as const;
+  const invalid = message((text) => text.replace(/PV1.*\r/, '').replace('EVN||20260304091500', 'EVN||today'));
+
+  for (const onlyReference of [false, true]) {
+    const judge = compileAcceptance({
+      accept: open,
+      charset: 'UNICODE UTF-8',
+      schema: { ...schema, onlyReference },
+    });
+
+    it(`takes what is valid (${onlyReference ? 'reference' : 'compiled'})`, () => {
+      expect(judge(message()).rejection).to.equal(undefined);
+    });
+
+    it(`refuses what is not, and says all that is wrong and where (${onlyReference ? 'reference' : 'compiled'})`, () => {
+      const { rejection } = judge(invalid);
+      expect(rejection).to.include({ code: 'INVALID', acknowledgement: 'AE' });
+      expect(rejection?.errors.map(({ code, location }) => [code, location])).to.deep.include.members([
+        ['100', 'PV1'],
+      ]);
+      expect(rejection?.errors.some(({ location }) => location?.startsWith('EVN-2'))).to.equal(true);
+      expect(rejection?.reason).to.include('PV1').and.not.include('today');
+    });
+  }
+
+  it('refuses a structure that the set does not have with AR', () => {
+    const judge = compileAcceptance({ accept: open, charset: 'UNICODE UTF-8', schema });
+    const { rejection } = judge(message((text) => text.replace('ADT^A31^ADT_A05', 'ORU^R01^ORU_R01')));
+    expect(rejection).to.include({ code: 'INVALID', acknowledgement: 'AR' });
+    expect(rejection?.errors[0]).to.include({ code: '200', location: 'MSH-9' });
+  });
+
+  it('says at the start that there is no such set', () => {
+    const configuration = { accept: open, charset: 'ASCII', schema: { ...schema, set: 'pwh' } };
+    expect(() => compileAcceptance(configuration)).to.throw(/pwh/);
   });
 });

@@ -1,11 +1,17 @@
 /** The checks that a listener makes of a message before it stores it, in the order of mission and flow. */
 import type { ListenerConfiguration } from '@integration-hub/api';
 import {
+  builtInSchemaSet,
   compileCondition,
   ConditionError,
+  isValid,
   Message,
   MessageError,
+  validate,
+  validateByReference,
   type ErrorReport,
+  type Finding,
+  type FindingCode,
 } from '@integration-hub/hl7';
 
 /** Why a message is not accepted. */
@@ -54,13 +60,16 @@ function reject(
 /**
  * Compiles a flow's checks.
  * @returns a function from a message's bytes to its verdict; it never throws
- * @throws ConditionError when a rule's expression is wrong; it names the rule
+ * @throws ConditionError when a rule's expression is wrong
+ * @throws SchemaError when there is no such schema set, or it can't be used
  */
 export function compileAcceptance(
-  configuration: Pick<ListenerConfiguration, 'accept' | 'charset'>,
+  configuration: Pick<ListenerConfiguration, 'accept' | 'charset' | 'schema'>,
 ): (bytes: Buffer) => Verdict {
-  const { accept, charset } = configuration;
+  const { accept, charset, schema } = configuration;
   const rules = accept.rules.map((rule) => ({ ...rule, matches: compileCondition(rule.when) }));
+
+  const findingsOf = schema && compileValidation(schema);
 
   function check(message: Message): Rejection | undefined {
     if (message.controlId === '') {
@@ -81,7 +90,8 @@ export function compileAcceptance(
         return reject('RULE', `${rule.name}: ${rule.message}`, 'AE', condition.applicationError);
       }
     }
-    return undefined;
+    const findings = findingsOf?.(message) ?? [];
+    return isValid(findings) ? undefined : invalid(message, findings);
   }
 
   return (bytes) => {
@@ -103,4 +113,66 @@ export function compileAcceptance(
       return { message, rejection: reject(error.code, error.message, 'AE', condition.applicationError) };
     }
   };
+}
+
+function compileValidation(
+  schema: NonNullable<ListenerConfiguration['schema']>,
+): (message: Message) => readonly Finding[] {
+  const set = builtInSchemaSet(schema.set);
+  // A set that can't be used shows now, not with the first message.
+  for (const structure of set.structures) set.load(structure);
+  return schema.onlyReference
+    ? (message) => validateByReference(message, set)
+    : (message) => validate(message, set, schema);
+}
+
+/** Findings that a reason names; an AE reports all of them. */
+const namedFindings = 5;
+
+function invalid(message: Message, findings: readonly Finding[]): Rejection {
+  const errors = findings.filter((finding) => finding.severity === 'error');
+  const named = errors.slice(0, namedFindings).map((finding) => finding.message);
+  if (errors.length > named.length) named.push(`and ${errors.length - named.length} more`);
+  const unknown = errors[0]?.code === 'STRUCTURE_UNKNOWN';
+  return {
+    code: 'INVALID',
+    reason: named.join('; '),
+    acknowledgement: unknown ? 'AR' : 'AE',
+    errors: errors.map((finding) => ({
+      code: conditionOf[finding.code],
+      text: finding.message,
+      location: pathOf(message, finding),
+    })),
+  };
+}
+
+const conditionOf: Readonly<Record<FindingCode, string>> = {
+  NOT_PARSED: '102',
+  STRUCTURE_UNKNOWN: '200',
+  SEGMENT_MISSING: '100',
+  SEGMENT_UNEXPECTED: '100',
+  SEGMENT_UNKNOWN: '100',
+  VALUE_MISSING: '101',
+  FIELD_REPEATED: '102',
+  NOT_ALLOWED: '102',
+  VALUE_INVALID: '102',
+  CHARACTER_INVALID: '102',
+  TOO_LONG: '102',
+  NOT_IN_TABLE: '103',
+  BEYOND_DEFINITION: '102',
+  UNEXPECTED_PARTS: '102',
+};
+
+/** Where a finding is, as a path: which of the segments of its name, and what of it. */
+function pathOf(message: Message, finding: Finding): string {
+  const { segment, segmentIndex, field, repetition, component, subcomponent } = finding;
+  const before = message.segments().slice(0, segmentIndex + 1);
+  const occurrence = Math.max(1, before.filter((view) => view.is(segment)).length);
+  let path = occurrence === 1 ? segment : `${segment}[${occurrence}]`;
+  if (field === undefined) return path;
+  path += `-${field}`;
+  if (repetition !== undefined && repetition > 1) path += `[${repetition}]`;
+  if (component !== undefined) path += `.${component}`;
+  if (component !== undefined && subcomponent !== undefined) path += `.${subcomponent}`;
+  return path;
 }

@@ -25,6 +25,7 @@ const configuration: ListenerConfiguration = {
   maxMessageBytes: 1_000,
   charset: 'UNICODE UTF-8',
   accept: { versions: null, sendingApplications: ['A'], rules: [] },
+  schema: null,
   onReject: 'Nak',
   storeTimeoutMs: 400,
   ordering: { by: 'Flow' },

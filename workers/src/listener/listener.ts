@@ -5,9 +5,10 @@
  * could not be served for `storeTimeoutMs` is closed without a reply, so that its sender tries elsewhere.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListenerConfiguration } from '@integration-hub/api';
 import { parsePath, type Message } from '@integration-hub/hl7';
-import { GatheringProducer } from '@integration-hub/kafka';
+import { GatheringProducer, StoreError, type OutgoingRecord } from '@integration-hub/kafka';
 import { listen } from '../health.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
@@ -34,6 +35,8 @@ export class Listener implements Worker {
   #tick: NodeJS.Timeout | undefined;
   #listening = false;
   #readingAllowed = true;
+  /** Storing has failed; until Kafka answers again nothing is read, and the worker is not ready. */
+  #kafkaAway = false;
 
   constructor(configuration: ListenerConfiguration, parts: WorkerParts) {
     this.#configuration = configuration;
@@ -50,7 +53,7 @@ export class Listener implements Worker {
       metrics: parts.metrics,
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
-      store: (record, signal) => this.#producer.produce(record, signal),
+      store: (record, signal) => this.#store(record, signal),
       readingAllowed: () => this.#readingAllowed && this.#producer.pendingBytes < mostPendingBytes,
       received: parts.metrics.received.labels(labels),
       acknowledged: parts.metrics.acknowledged.labels(labels),
@@ -66,7 +69,7 @@ export class Listener implements Worker {
   }
 
   get ready(): boolean {
-    return this.#listening && (this.#producer.inRoundMs ?? 0) < awayStoreMs;
+    return this.#listening && !this.#kafkaAway && (this.#producer.inRoundMs ?? 0) < awayStoreMs;
   }
 
   async start(): Promise<void> {
@@ -102,10 +105,36 @@ export class Listener implements Worker {
     });
   }
 
+  async #store(record: OutgoingRecord, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#producer.produce(record, signal);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'NOT_STORED') void this.#awaitKafka();
+      throw error;
+    }
+  }
+
+  /** Asks for Kafka until it answers; reading goes on then. */
+  async #awaitKafka(): Promise<void> {
+    if (this.#kafkaAway) return;
+    this.#kafkaAway = true;
+    this.#watch();
+    while (this.#listening) {
+      try {
+        await this.#producer.connect();
+        break;
+      } catch {
+        await sleep(tickMs);
+      }
+    }
+    this.#kafkaAway = false;
+    this.#watch();
+  }
+
   /** Opens and closes the gate on reading, and closes connections that have waited too long. */
   #watch(): void {
     const inRoundMs = this.#producer.inRoundMs ?? 0;
-    const allowed = inRoundMs < slowStoreMs;
+    const allowed = !this.#kafkaAway && inRoundMs < slowStoreMs;
     if (allowed !== this.#readingAllowed) {
       this.#readingAllowed = allowed;
       const text = allowed ? 'Kafka answers again: reading goes on' : 'Kafka is slow or away: reading stops';
