@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
@@ -97,24 +98,24 @@ export class TopicAdmin {
     return new Map(offsets!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
-  /** The offset that the next record of each partition will have, by partition. */
+  /** The offset that follows the last record of each partition, by partition; up to a transaction that is open. */
   async endOffsets(topic: string): Promise<Map<number, bigint>> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic);
-    return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
+    return new Map((await this.#offsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]));
   }
 
   /**
-   * Reads what a topic holds at the time of the call, without what belongs to aborted transactions.
+   * Reads what a topic holds at the time of the call: of each partition all, up to a transaction that is open, but
+   * for what belongs to aborted ones.
    *
    * @returns the records by partition and offset
-   * @throws KafkaError READ_TIMED_OUT, for example where a transaction is left open
+   * @throws KafkaError READ_TIMED_OUT
    */
   async readAll(
     topic: string,
     { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
   ): Promise<IncomingRecord[]> {
     const unread = new Map<number, bigint>();
-    for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(topic)) {
+    for (const { partition, low, high } of await this.#offsets(topic)) {
       if (BigInt(high) > BigInt(low)) unread.set(partition, BigInt(high));
     }
     if (unread.size === 0) return [];
@@ -129,7 +130,7 @@ export class TopicAdmin {
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
       const done = new Promise<void>((resolve, reject) => {
         deadline = setTimeout(() => {
-          const sentence = `The topic ${topic} could not be read to its end within ${timeoutMs} ms; is a transaction left open, or a broker away?`;
+          const sentence = `The topic ${topic} could not be read to its end within ${timeoutMs} ms; is a broker away? Else allow more time.`;
           reject(new KafkaError('READ_TIMED_OUT', sentence));
         }, timeoutMs);
         // Is told of fetches, too, that hold nothing but markers and aborted records.
@@ -138,7 +139,7 @@ export class TopicAdmin {
           if (unread.size === 0) resolve();
         });
       });
-      await consumer.run({
+      const running = consumer.run({
         autoCommit: false,
         eachBatch: ({ batch: { partition, messages } }) => {
           for (const message of messages) {
@@ -148,13 +149,26 @@ export class TopicAdmin {
           return Promise.resolve();
         },
       });
-      await done;
+      await Promise.all([running, done]);
     } finally {
       clearTimeout(deadline);
       await consumer.disconnect();
-      await this.#admin.deleteGroups([groupId]);
+      // For tidiness; a group that nothing was committed for goes away by itself in time.
+      await this.#admin.deleteGroups([groupId]).catch(() => undefined);
     }
     return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+  }
+
+  /** The leader of a partition that was made just now may not know of it yet, and kafkajs does not ask again. */
+  async #offsets(topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#admin.fetchTopicOffsets(topic);
+      } catch (error) {
+        if (tries === 20 || (error as { retriable?: unknown }).retriable !== true) throw error;
+        await delay(100);
+      }
+    }
   }
 
   async #addPartitions(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
