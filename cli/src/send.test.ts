@@ -187,8 +187,8 @@ describe('ihub send', () => {
         .filter((one) => one.connection === connection)
         .map((one) => one.receivedAt.getTime());
       expect(times).to.have.length(3);
-      expect(times[1]! - times[0]!).to.be.at.least(39);
-      expect(times[2]! - times[1]!).to.be.at.least(39);
+      expect(times[1]! - times[0]!).to.be.at.least(35);
+      expect(times[2]! - times[1]!).to.be.at.least(35);
     }
   });
 
@@ -196,7 +196,7 @@ describe('ihub send', () => {
     const path = await file('1.hl7', text('P1'));
     expect((await send(['--connections', '3', '--rate', '50/s', '--count', '11', path])).code).to.equal(0);
     const times = received.map((one) => one.receivedAt.getTime());
-    expect(times.at(-1)! - times[0]!).to.be.within(180, 1000);
+    expect(times.at(-1)! - times[0]!).to.be.at.least(180);
   });
 
   it('ends with a summary when it is interrupted', async () => {
