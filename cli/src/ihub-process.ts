@@ -14,7 +14,10 @@ export class IhubProcess {
   constructor(args: string[], settings: { node?: string[]; env?: NodeJS.ProcessEnv } = {}) {
     const env = { ...process.env, ...settings.env };
     // The time-out ends what a failed test has left behind.
-    this.child = spawn(process.execPath, [...(settings.node ?? []), LAUNCHER, ...args], { env, timeout: 60_000 });
+    this.child = spawn(process.execPath, [...(settings.node ?? []), LAUNCHER, ...args], {
+      env,
+      timeout: 60_000,
+    });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
   }

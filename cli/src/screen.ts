@@ -21,7 +21,7 @@ export function drawScreen(hub: LocalHub, columns: number): string[] {
   const lines = rows.map((cells, index) => {
     const { state } = hub.workers[index]!;
     const padded = cells.map((cell, column) => cell.padEnd(widths[column]!));
-    padded[1] = colours[state](padded[1]!);
+    padded[1] = colours[state](padded[1]);
     return padded.join('  ').trimEnd();
   });
   return [

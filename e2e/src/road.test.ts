@@ -192,7 +192,7 @@ describe('the road of a message, on a real Kafka', function () {
   /** A valid message of exactly so many bytes. */
   function padded(id: string, size: number): Buffer {
     const message = numbered(samples.paris, id);
-    return Buffer.concat([message, Buffer.from(`NTE|1||${'x'.repeat(size - message.length - 9)}\r`)]);
+    return Buffer.concat([message, Buffer.from(`ZZZ|${'x'.repeat(size - message.length - 5)}\r`)]);
   }
 
   it('takes a message of 1 MiB and refuses one of 1 MiB and a byte without an acknowledgement', async () => {

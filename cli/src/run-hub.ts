@@ -1,0 +1,141 @@
+/** What `ihub up` does: starts a hub on this machine, shows it, and stops it when it is told to. */
+import { createLogUpdate } from 'log-update';
+import { LocalHub } from './local-hub.js';
+import { readManifests } from './manifests.js';
+import { countsText, drawScreen, place } from './screen.js';
+import { onStopSignal } from './stop-signal.js';
+import type { UpOptions } from './up.js';
+import { UsageError } from './usage-error.js';
+
+const refreshMs = 1_000;
+
+/** Runs until SIGINT or SIGTERM. */
+export async function runHub(options: UpOptions): Promise<void> {
+  if (options.kafka !== undefined && !/^[^\s:]+:\d+$/.test(options.kafka)) {
+    throw new UsageError(`--kafka ${options.kafka}: write HOST:PORT, for example localhost:9092`);
+  }
+  const addresses = new Map(options.destination.map(readAddress));
+  const manifests = await readManifests(options.file);
+  const show: Show = options.json ? new JsonLines() : process.stdout.isTTY ? new Screen() : new Lines();
+
+  // A second Ctrl-C must not leave Kafka or workers behind, so it changes nothing.
+  const stop = new Promise<void>((resolve) => onStopSignal(resolve));
+
+  const hub = await LocalHub.start(manifests, {
+    directory: options.data,
+    ...(options.kafka !== undefined && { kafka: options.kafka }),
+    addresses,
+    onProgress: (sentence) => show.progress(sentence),
+  });
+  let wasReady = false;
+  const refresh = (): void => {
+    show.hub(hub);
+    const ready = hub.workers.every((worker) => worker.state === 'running');
+    if (ready && !wasReady) show.ready(hub);
+    wasReady ||= ready;
+  };
+  for (const worker of hub.workers) worker.on('state', refresh);
+  const timer = setInterval(() => void hub.refreshCounts().then(refresh), refreshMs);
+
+  const kafkaEnded = await Promise.race([stop.then(() => false), hub.kafkaEnded.then(() => true)]);
+  clearInterval(timer);
+  await hub.refreshCounts();
+  show.hub(hub);
+  await hub.stop();
+  show.done(hub);
+  if (kafkaEnded) throw new Error(`Kafka ended by itself; ${options.data}/logs/kafka.log says why`);
+}
+
+function readAddress(text: string): [string, { host: string; port: number }] {
+  const match = /^([^=\s]+)=([^\s]+):(\d{1,5})$/.exec(text);
+  if (!match)
+    throw new UsageError(`--destination ${text}: write NAME=HOST:PORT, for example mpi=localhost:2576`);
+  return [match[1]!, { host: match[2]!, port: Number(match[3]) }];
+}
+
+/** How progress and counts are shown. */
+interface Show {
+  progress(sentence: string): void;
+  hub(hub: LocalHub): void;
+  ready(hub: LocalHub): void;
+  done(hub: LocalHub): void;
+}
+
+/** On a terminal: one screen that is drawn over and over. */
+class Screen implements Show {
+  readonly #log = createLogUpdate(process.stdout);
+  #doing = '';
+
+  progress(sentence: string): void {
+    this.#doing = sentence;
+    this.#log(`${sentence} …`);
+  }
+  hub(hub: LocalHub): void {
+    this.#log([...drawScreen(hub, process.stdout.columns), '', this.#doing].join('\n'));
+  }
+  ready(): void {
+    this.#doing = '';
+  }
+  done(): void {
+    this.#doing = 'stopped';
+    this.#log.done();
+  }
+}
+
+/** Into a pipe or a file: a line for each change. */
+class Lines implements Show {
+  readonly #last = new Map<string, string>();
+
+  progress(sentence: string): void {
+    console.log(sentence);
+  }
+  hub(hub: LocalHub): void {
+    for (const worker of hub.workers) {
+      const line = `${worker.stage.name}: ${worker.state}, ${place(worker)}, ${countsText(hub, worker)}`;
+      if (this.#last.get(worker.stage.name) !== line) console.log(line);
+      this.#last.set(worker.stage.name, line);
+    }
+  }
+  ready(hub: LocalHub): void {
+    console.log(`ready: ${hub.workers.length} workers run`);
+  }
+  done(): void {
+    console.log('stopped');
+  }
+}
+
+/** For programs. */
+class JsonLines implements Show {
+  readonly #last = new Map<string, string>();
+
+  progress(sentence: string): void {
+    this.#write({ event: 'progress', text: sentence });
+  }
+  hub(hub: LocalHub): void {
+    for (const worker of hub.workers) {
+      const { stage, state, restarts, pid, httpPort } = worker;
+      const line = {
+        event: 'stage',
+        stage: stage.name,
+        role: stage.role,
+        state,
+        restarts,
+        pid,
+        httpPort,
+        ...hub.counts(worker),
+      };
+      const text = JSON.stringify(line);
+      if (this.#last.get(stage.name) !== text) this.#write(line);
+      this.#last.set(stage.name, text);
+    }
+  }
+  ready(hub: LocalHub): void {
+    this.#write({ event: 'ready', kafka: hub.bootstrapServers });
+  }
+  done(): void {
+    this.#write({ event: 'stopped' });
+  }
+  #write(line: object): void {
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  }
+}
