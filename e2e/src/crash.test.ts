@@ -26,7 +26,7 @@ describe('SIGKILL in mid-stream under load', function () {
       const phw = index % 2 === 0;
       return new Hospital({
         name: `${phw ? 'phw' : 'paris'}${index}`,
-        port: hub.ports[phw ? 0 : 1]!,
+        port: hub.port(phw ? 2575 : 2577),
         journal,
         template: phw ? samples.phw : samples.paris,
         ...(phw && { expected: phwAsDelivered }),
@@ -86,7 +86,7 @@ describe('SIGKILL in mid-stream under load', function () {
       (index) =>
         new Hospital({
           name: `term${index}`,
-          port: hub.ports[1 - index]!,
+          port: hub.port(index === 0 ? 2577 : 2575),
           journal,
           template: index === 0 ? samples.paris : samples.phw,
           ...(index === 1 && { expected: phwAsDelivered }),

@@ -22,16 +22,15 @@ export interface FlowSettings {
   readonly onReject?: 'Close' | 'Nak';
 }
 
-/** Both flows (phw-to-mpi on PORT_1, paris-to-mpi on PORT_2) and their destination. */
+/** Both flows (phw-to-mpi on 2575, paris-to-mpi on 2577) and their destination (2576). */
 export function flows(settings: FlowSettings = {}): string {
   const { messagesPerMinute = null, storeTimeout = '30s', onReject = 'Close' } = settings;
   const listener = `maxMessageSize: 1Mi\n    storeTimeout: ${storeTimeout}\n    onReject: ${onReject}\n    mllp:`;
-  const phw = shipped('phw-to-mpi.yaml').toString().replace('mllp:', listener).replace('2575', 'PORT_1');
-  const paris = shipped('paris-to-mpi.yaml').toString().replace('mllp:', listener).replace('2577', 'PORT_2');
+  const phw = shipped('phw-to-mpi.yaml').toString().replace('mllp:', listener);
+  const paris = shipped('paris-to-mpi.yaml').toString().replace('mllp:', listener);
   let mpi = shipped('mpi.yaml')
     .toString()
     .replace('localhost', '127.0.0.1')
-    .replace('2576', 'MPI_PORT')
     .replace('ackTimeout: 30s', `ackTimeout: ${settings.ackTimeout ?? '30s'}`)
     .replace('initial: 5s', `initial: ${settings.retryInitial ?? '200ms'}`)
     .replace('max: 15m', `max: ${settings.retryMax ?? '2s'}`)

@@ -14,30 +14,35 @@ import { EmbeddedBroker, TopicAdmin, type IncomingRecord } from '@integration-hu
 import { Journal } from './journal.js';
 
 export interface HubUnderTestOptions {
-  /** YAML of the flows and destinations; `PORT_1`, `PORT_2` … and `MPI_PORT` are replaced by free ports. */
+  /** YAML of the flows and destinations; every port in it is replaced by a free one, see `port`. */
   readonly manifests: string;
+  /** Ports, as the manifests have them, on which a mock receiver listens; the first is the journal's. */
+  readonly receivers?: readonly number[];
 }
 
 export class HubUnderTest {
-  readonly journal = new Journal();
-  /** Ports of PORT_1, PORT_2 … in turn. */
-  readonly ports: readonly number[];
+  /** What each receiver got, by its port in the manifests. */
+  readonly journals: ReadonlyMap<number, Journal>;
   readonly broker: EmbeddedBroker;
-  readonly receiver: MockReceiver;
+  /** By the port in the manifests. */
+  readonly receivers: ReadonlyMap<number, MockReceiver>;
+  readonly #ports: ReadonlyMap<number, number>;
   readonly hub: LocalHub;
   readonly directory: string;
 
   private constructor(
     directory: string,
-    ports: readonly number[],
+    ports: ReadonlyMap<number, number>,
     broker: EmbeddedBroker,
-    receiver: MockReceiver,
+    receivers: ReadonlyMap<number, MockReceiver>,
+    journals: ReadonlyMap<number, Journal>,
     hub: LocalHub,
   ) {
     this.directory = directory;
-    this.ports = ports;
+    this.#ports = ports;
     this.broker = broker;
-    this.receiver = receiver;
+    this.receivers = receivers;
+    this.journals = journals;
     this.hub = hub;
   }
 
@@ -47,23 +52,33 @@ export class HubUnderTest {
       dataDirectory: join(directory, 'kafka'),
       logFile: join(directory, 'kafka.log'),
     });
-    const [mpiPort, ...ports] = await freePorts(4);
-    const text = options.manifests
-      .replaceAll('MPI_PORT', String(mpiPort))
-      .replace(/PORT_(\d)/g, (_, number: string) => String(ports[Number(number) - 1]));
+    const named = [
+      ...new Set([...options.manifests.matchAll(/\bport: (\d+)/g)].map(([, port]) => Number(port))),
+    ];
+    const free = await freePorts(named.length);
+    const ports = new Map(named.map((port, index) => [port, free[index]!]));
+    const text = options.manifests.replace(
+      /\bport: (\d+)/g,
+      (_, port: string) => `port: ${ports.get(Number(port))!}`,
+    );
     const read = readResources(text, 'test');
     if (read.problems.length > 0) throw new Error(read.problems.map(problemText).join('\n'));
-    // Arrivals are written to the journal as they come; nothing can arrive before the hub runs.
-    let journal: Journal | undefined;
-    const receiver = new MockReceiver(
-      { host: '127.0.0.1', port: mpiPort!, reply: 'AA', delayMs: 0 },
-      {
-        message: ({ bytes, connection }) => {
-          journal?.arrived(Message.parse(bytes).controlId, connection, Buffer.from(bytes));
+    const journals = new Map<number, Journal>();
+    const receivers = new Map<number, MockReceiver>();
+    for (const port of options.receivers ?? [2576]) {
+      const journal = new Journal();
+      journals.set(port, journal);
+      const receiver = new MockReceiver(
+        { host: '127.0.0.1', port: ports.get(port)!, reply: 'AA', delayMs: 0 },
+        {
+          message: ({ bytes, connection }) => {
+            journal.arrived(Message.parse(bytes).controlId, connection, Buffer.from(bytes));
+          },
         },
-      },
-    );
-    await receiver.start();
+      );
+      await receiver.start();
+      receivers.set(port, receiver);
+    }
     const hub = await LocalHub.start(
       { hub: undefined, ...read },
       {
@@ -73,10 +88,24 @@ export class HubUnderTest {
         onProgress: () => undefined,
       },
     );
-    const under = new HubUnderTest(directory, ports, broker, receiver, hub);
-    journal = under.journal;
+    const under = new HubUnderTest(directory, ports, broker, receivers, journals, hub);
     await under.running();
     return under;
+  }
+
+  /** The port that stands for one of the manifests. */
+  port(inManifests: number): number {
+    return this.#ports.get(inManifests)!;
+  }
+
+  /** The receiver at 2576, the index in the shipped manifests. */
+  get receiver(): MockReceiver {
+    return this.receivers.get(2576)!;
+  }
+
+  /** Its journal. */
+  get journal(): Journal {
+    return this.journals.get(2576)!;
   }
 
   /** The worker of a stage, such as `phw-to-mpi-listener`. */
@@ -114,7 +143,7 @@ export class HubUnderTest {
 
   async stop(): Promise<void> {
     await this.hub.stop();
-    await this.receiver.stop();
+    for (const receiver of this.receivers.values()) await receiver.stop();
     await this.broker.stop();
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -26,7 +26,7 @@ describe('a listener without Kafka', function () {
   it('acknowledges nothing that Kafka has not stored, closes at the stated time, and goes on when Kafka is back', async () => {
     const hospital = new Hospital({
       name: 'away',
-      port: hub.ports[1]!,
+      port: hub.port(2577),
       journal: hub.journal,
       template: samples.paris,
     });
@@ -35,7 +35,7 @@ describe('a listener without Kafka', function () {
 
     // The broker stops between the receipt of a message and its storing.
     process.kill(hub.broker.pid, 'SIGSTOP');
-    const socket = connect(hub.ports[1]!, '127.0.0.1');
+    const socket = connect(hub.port(2577), '127.0.0.1');
     await once(socket, 'connect');
     const began = performance.now();
     let received = 0;
@@ -49,7 +49,7 @@ describe('a listener without Kafka', function () {
     expect(await ready()).to.equal(false);
 
     // More is sent than it may read: what it has not read, the sender still has.
-    const flood = connect(hub.ports[1]!, '127.0.0.1');
+    const flood = connect(hub.port(2577), '127.0.0.1');
     await once(flood, 'connect');
     flood.on('error', () => undefined);
     const message = encodeFrame(numbered(samples.paris, 'flood-1'));
@@ -74,7 +74,7 @@ describe('a listener without Kafka', function () {
   it('acknowledges only what is in the topic, with Kafka killed and started while messages come', async () => {
     const hospital = new Hospital({
       name: 'killed',
-      port: hub.ports[1]!,
+      port: hub.port(2577),
       journal: hub.journal,
       template: samples.paris,
     });

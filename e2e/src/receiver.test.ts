@@ -17,7 +17,7 @@ describe('a receiver with its moods', function () {
   after(() => hub.stop());
 
   function hospital(name: string): Hospital {
-    return new Hospital({ name, port: hub.ports[1]!, journal: hub.journal, template: samples.paris });
+    return new Hospital({ name, port: hub.port(2577), journal: hub.journal, template: samples.paris });
   }
   async function allDelivered(): Promise<void> {
     await until('everything acknowledged arrives', () => hub.journal.complete, 60_000);
@@ -104,7 +104,7 @@ describe('a destination that is to be tried again after a refusal', function () 
     hub.receiver.options.reply = 'AR';
     const one = new Hospital({
       name: 'again',
-      port: hub.ports[1]!,
+      port: hub.port(2577),
       journal: hub.journal,
       template: samples.paris,
     });
@@ -127,7 +127,7 @@ describe('a destination with a pace', function () {
   after(() => hub.stop());
 
   it('is not sent more over both flows together', async () => {
-    const [phw, paris] = [hub.ports[0]!, hub.ports[1]!].map(
+    const [phw, paris] = [hub.port(2575), hub.port(2577)].map(
       (port, index) =>
         new Hospital({
           name: index === 0 ? 'phw' : 'paris',

@@ -36,7 +36,7 @@ describe('the road of a message, on a real Kafka', function () {
 
   before(async () => {
     hub = await HubUnderTest.start({ manifests: flows() });
-    [phwPort, parisPort] = [hub.ports[0]!, hub.ports[1]!];
+    [phwPort, parisPort] = [hub.port(2575), hub.port(2577)];
   });
   after(() => hub.stop());
 
@@ -286,7 +286,7 @@ describe('a flow that asks for AE and AR', function () {
   after(() => hub.stop());
 
   it('says what is wrong, keeps the connection, and takes the next message', async () => {
-    const connection = await open(hub.ports[0]!);
+    const connection = await open(hub.port(2575));
     const version = Buffer.from(numbered(samples.phw, 'nak-1').toString().replace('|P|2.5|', '|P|2.5.1|'));
     const wrongVersion = await connection.exchange(version, 30_000);
     expect(readAcknowledgement(wrongVersion)).to.include({ code: 'AR', controlId: 'nak-1' });
