@@ -54,20 +54,11 @@ export const STANDARD_TEXTS: Readonly<Record<string, TextType>> = {
   SI: { patterns: ['[0-9]{1,4}', NULL], expected: 'a sequence number (1 to 4 digits)' },
 };
 
-/** PHW writes its MSH-7 like 2026-03-04 09:15:27. */
-const DASHED_TIME: TextType = {
-  patterns: [...STANDARD_TEXTS['DTM']!.patterns, `${day('-')} ${HOUR}:[0-5][0-9]:[0-5][0-9]`],
-  expected: 'a date and time (YYYYMMDDHHMMSS or YYYY-MM-DD HH:MM:SS)',
-};
-
-/** PHW's PID-29 may be blank, and RESURREC there takes a death back. */
-const DEATH_TIME: TextType = {
-  patterns: [
-    ...STANDARD_TEXTS['DTM']!.patterns,
-    ` *(${MONTH}|${DAY}(${TIME})?(${ZONE})?|[Rr][Ee][Ss][Uu][Rr][Rr][Ee][Cc])? *`,
-  ],
-  expected: 'a date with or without a time (YYYYMMDDHHMMSS, or less from the right), or RESURREC',
-};
+/**
+ * Any text. PHW writes its MSH-7 like 2026-03-04 09:15:27, and RESURREC into PID-29 to take a death back: its mapping
+ * reads both, and says what it can't read.
+ */
+const ANY_TEXT: TextType = { patterns: ['.*'], expected: 'a text' };
 
 /** PIMS leaves the sign of a zone behind where it has no time: 19760121+. */
 const OPEN_ZONE_TIME: TextType = {
@@ -86,7 +77,7 @@ export const FLOW_SETS: Readonly<Record<string, FlowSet>> = {
   phw: {
     version: '2.5',
     structures: ADT,
-    fields: { 'MSH.7': { 'TS.1': DASHED_TIME }, 'PID.29': { 'TS.1': DEATH_TIME } },
+    fields: { 'MSH.7': { 'TS.1': ANY_TEXT }, 'PID.29': { 'TS.1': ANY_TEXT } },
   },
   paris: { version: '2.5.1', structures: ADT },
   chemo: { version: '2.4', structures: ADT, inserted: { ADT_A39: { PD1: 'NK1' } } },
