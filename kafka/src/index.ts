@@ -6,3 +6,5 @@ export * from './gathering-producer.js';
 export * from './kafka-error.js';
 export type { IncomingRecord, OutgoingRecord } from './record.js';
 export * from './topic-admin.js';
+export * from './consumer.js';
+export type * from './incoming-batch.js';

@@ -3,6 +3,7 @@ export type KafkaErrorCode =
   | 'UNREACHABLE'
   | 'UNKNOWN_TOPIC'
   | 'CONSUMER_CRASHED'
+  | 'BATCH_LOST'
   | 'NO_ACTIVITY'
   | 'TRANSACTION_FAILED'
   | 'READ_TIMED_OUT';

@@ -1,0 +1,278 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { type ConsumeOptions, type Consumer, consumeBatches } from './consumer.js';
+import { GatheringProducer } from './gathering-producer.js';
+import type { IncomingBatch } from './incoming-batch.js';
+import { KafkaError } from './kafka-error.js';
+
+describe('consuming batches', function () {
+  this.timeout(60_000);
+
+  let kafka: BrokerUnderTest;
+  let producer: GatheringProducer;
+  let consumers: Consumer[] = [];
+  const fatal: unknown[] = [];
+
+  before(async function () {
+    this.timeout(180_000);
+    kafka = await BrokerUnderTest.start();
+    producer = new GatheringProducer({ connection: kafka.connection });
+  });
+  after(async () => {
+    await producer.close();
+    await kafka.stop();
+  });
+  afterEach(async () => {
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
+    consumers = [];
+    expect(fatal).to.deep.equal([]);
+  });
+
+  async function consume(
+    topic: string,
+    onBatch: ConsumeOptions['onBatch'],
+    options: Partial<ConsumeOptions> = {},
+  ): Promise<Consumer> {
+    const consumer = await consumeBatches({
+      connection: kafka.connection,
+      groupId: `group-of-${topic}`,
+      topics: [topic],
+      sessionTimeoutMs: 6_000,
+      onBatch,
+      onFatal: (error) => fatal.push(error),
+      ...options,
+    });
+    consumers.push(consumer);
+    return consumer;
+  }
+
+  /** Puts records `first` to `last` into a partition, as texts. */
+  async function fill(topic: string, first: number, last: number, partition = 0): Promise<void> {
+    const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    await Promise.all(
+      numbers.map((number) => producer.produce({ ...textRecord(topic, `${number}`), partition })),
+    );
+  }
+
+  async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (!(await holds())) {
+      if (Date.now() > deadline) expect.fail(`not in time: ${what}`);
+      await delay(10);
+    }
+  }
+
+  const committed = async (topic: string, partition = 0): Promise<bigint> =>
+    (await (await kafka.admin()).committedOffsets(`group-of-${topic}`, topic)).get(partition)!;
+
+  /** Takes each record, and commits after each. */
+  const taking =
+    (taken: number[], each: (batch: IncomingBatch) => Promise<void> = () => Promise.resolve()) =>
+    async (batch: IncomingBatch): Promise<void> => {
+      for (const { value, offset } of batch.records) {
+        if (!batch.isCurrent()) return;
+        await each(batch);
+        taken.push(Number(value.toString()));
+        await batch.commit(offset + 1n);
+        batch.resolve(offset);
+      }
+    };
+
+  const range = (first: number, last: number): number[] =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+  it('takes what is there, then what comes, and begins where the group has left off', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 9);
+    const taken: number[] = [];
+    const first = await consume(topic, taking(taken));
+    await until('the first ten', () => taken.length === 10);
+    await fill(topic, 10, 19);
+    await until('the next ten', () => taken.length === 20);
+    expect(first.joined).to.equal(true);
+    await first.stop();
+    expect(await committed(topic)).to.equal(20n);
+
+    await fill(topic, 20, 29);
+    await consume(topic, taking(taken));
+    await until('the last ten', () => taken.length === 30);
+    expect(taken).to.deep.equal(range(0, 29));
+  });
+
+  it('fetches again what was not resolved', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 4);
+    const seen: string[] = [];
+    let times = 0;
+    await consume(topic, (batch) => {
+      seen.push(batch.records.map(({ value }) => value.toString()).join(' '));
+      times += 1;
+      if (times === 2) batch.resolve(2n);
+      if (times === 3) batch.resolve(4n);
+      return Promise.resolve();
+    });
+    await until('three batches', () => times === 3);
+    await delay(300);
+    expect(seen).to.deep.equal(['0 1 2 3 4', '0 1 2 3 4', '3 4']);
+    expect(await committed(topic)).to.equal(-1n);
+  });
+
+  it('pauses one partition while another goes on, and keeps both', async () => {
+    const topic = await kafka.topic(2);
+    await fill(topic, 0, 4, 0);
+    await fill(topic, 100, 104, 1);
+    const taken: number[] = [];
+    let generations = 0;
+    let pausedAt: number | undefined;
+    let resumedAt: number | undefined;
+    await consume(topic, async (batch) => {
+      generations = batch.generation;
+      if (batch.partition === 0 && pausedAt === undefined) {
+        pausedAt = performance.now();
+        batch.pauseFor(8_000);
+        expect(batch.isCurrent()).to.equal(false);
+        return;
+      }
+      if (batch.partition === 0) resumedAt ??= performance.now();
+      await taking(taken)(batch);
+    });
+    await until('the partition that is not paused', () => taken.length === 5);
+    await fill(topic, 105, 109, 1);
+    await until('more of it', () => taken.length === 10);
+    expect(taken).to.deep.equal(range(100, 109));
+    await until('the paused partition', () => taken.length === 15);
+    expect(taken.slice(10)).to.deep.equal(range(0, 4));
+    // Longer than a session, yet nothing was taken away.
+    expect(resumedAt! - pausedAt!).to.be.within(7_900, 9_500);
+    expect(generations).to.equal(1);
+  });
+
+  it('keeps its partitions however long a batch takes, and commits what is done when it stops', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 4);
+    const taken: number[] = [];
+    const consumer = await consume(
+      topic,
+      taking(taken, async (batch) => {
+        await delay(taken.length === 0 ? 8_000 : 1_000);
+        expect(batch.generation).to.equal(1);
+      }),
+    );
+    await until('the first', () => taken.length === 1);
+    const started = performance.now();
+    await consumer.stop();
+    expect(performance.now() - started).to.be.lessThan(1_600);
+    expect(taken).to.deep.equal([0, 1]);
+    expect(await committed(topic)).to.equal(2n);
+  });
+
+  it('stops at once when it has nothing in hand', async () => {
+    const topic = await kafka.topic();
+    const consumer = await consume(topic, () => Promise.resolve());
+    await until('it has joined', () => consumer.joined);
+    const started = performance.now();
+    await consumer.stop();
+    expect(performance.now() - started).to.be.lessThan(500);
+  });
+
+  it('shares partitions with a second consumer, each record taken by one of them', async () => {
+    const topic = await kafka.topic(4);
+    const one: number[] = [];
+    const two: number[] = [];
+    const slowly = async (): Promise<void> => delay(2);
+    await Promise.all(
+      range(0, 3).map((partition) => fill(topic, partition * 1000, partition * 1000 + 499, partition)),
+    );
+    const options = { partitionsConsumedConcurrently: 4 };
+    await consume(topic, taking(one, slowly), options);
+    await until('the first has begun', () => one.length > 100);
+    const second = await consume(topic, taking(two, slowly), options);
+    await until('the second has begun', () => two.length > 100);
+    await second.stop();
+    await until('all are taken', () => one.length + two.length >= 2000);
+    await delay(200);
+    expect([...one, ...two].sort((a, b) => a - b)).to.deep.equal(
+      range(0, 3).flatMap((partition) => range(partition * 1000, partition * 1000 + 499)),
+    );
+    for (const taken of [one, two]) {
+      for (const partition of range(0, 3)) {
+        const ofPartition = taken.filter((number) => Math.floor(number / 1000) === partition);
+        expect(ofPartition).to.deep.equal([...ofPartition].sort((a, b) => a - b));
+      }
+    }
+  });
+
+  it('gives its batch up when the group is joined by another, and commits while that is in time', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 0);
+    let first: IncomingBatch | undefined;
+    let outcome = '';
+    const consumer = await consume(topic, async (batch) => {
+      first ??= batch;
+      if (outcome !== '') return;
+      await until('the group moves on', () => !batch.isCurrent());
+      await batch.commit(1n);
+      outcome = 'in time';
+    });
+    await until('a batch in hand', () => first !== undefined);
+    const second = await consume(topic, () => Promise.resolve());
+    await until('the batch was given up', () => outcome !== '');
+    await until('both have joined', () => second.joined);
+    expect(consumer.joined).to.equal(true);
+    expect(await committed(topic)).to.equal(1n);
+
+    await delay(500);
+    const late: unknown = await first!.commit(0n).catch((error: unknown) => error);
+    expect(late).to.be.instanceOf(KafkaError).with.property('code', 'BATCH_LOST');
+    expect(await committed(topic)).to.equal(1n);
+  });
+
+  it('goes on after the broker was killed and came back', async () => {
+    const topic = await kafka.topic();
+    const taken: number[] = [];
+    await consume(topic, taking(taken));
+    await fill(topic, 0, 9);
+    await until('the first ten', () => taken.length === 10);
+    await kafka.broker.kill();
+    await kafka.broker.restart();
+    await fill(topic, 10, 19);
+    await until('the next ten', () => taken.includes(19));
+    expect([...new Set(taken)]).to.deep.equal(range(0, 19));
+  });
+
+  it('ends when the work on a batch fails', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 0);
+    let times = 0;
+    await consume(topic, () => {
+      times += 1;
+      return Promise.reject(new Error('a fault of ours'));
+    });
+    await until('the fault is told', () => fatal.length > 0);
+    await delay(300);
+    expect(times).to.equal(1);
+    expect((fatal.splice(0)[0] as Error).message).to.equal('a fault of ours');
+  });
+
+  it('ends when it hears nothing from Kafka for long', async () => {
+    const topic = await kafka.topic();
+    await consume(topic, () => Promise.resolve(), { watchdogMs: 2_000 });
+    await delay(3_000);
+    expect(fatal).to.deep.equal([]);
+    process.kill(kafka.broker.pid, 'SIGSTOP');
+    try {
+      await until('the watchdog barks', () => fatal.length > 0);
+    } finally {
+      process.kill(kafka.broker.pid, 'SIGCONT');
+    }
+    expect(fatal.splice(0)[0]).to.be.instanceOf(KafkaError).with.property('code', 'NO_ACTIVITY');
+  });
+
+  it('says when a topic does not exist', async () => {
+    const failure: unknown = await consume('nowhere', () => Promise.resolve()).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).to.be.instanceOf(KafkaError).with.property('code', 'UNKNOWN_TOPIC');
+  });
+});

@@ -1,0 +1,258 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Consumer as KafkajsConsumer, EachBatchPayload } from 'kafkajs';
+import { type Client, openClient, retryFor } from './client.js';
+import type { KafkaConnection, KafkaLog } from './connection.js';
+import type { IncomingBatch } from './incoming-batch.js';
+import { KafkaError } from './kafka-error.js';
+import { readRecord } from './read-record.js';
+
+export interface ConsumeOptions {
+  connection: KafkaConnection;
+  groupId: string;
+  topics: readonly string[];
+  /** The most bytes of a batch; default 1 MiB. A record that is larger comes all the same. */
+  maxBytesPerPartition?: number;
+  /** After so long without a sign of life Kafka gives this consumer's partitions to others; default 10,000 ms. */
+  sessionTimeoutMs?: number;
+  /** After so long without any exchange with Kafka the consumer is taken for hung; default 60,000 ms. */
+  watchdogMs?: number;
+  /** From how many partitions batches are worked on at the same time; default 1. */
+  partitionsConsumedConcurrently?: number;
+  log?: KafkaLog;
+  /**
+   * Works on a batch; resolves and commits what it has done of it. The group hears from this consumer however long
+   * that takes. What it rejects with ends the consumer and goes to `onFatal`, other than BATCH_LOST.
+   */
+  onBatch: (batch: IncomingBatch) => Promise<void>;
+  /** The consumer has ended by itself and does not come back: end the process, and let it be started anew. */
+  onFatal: (error: unknown) => void;
+}
+
+export interface Consumer {
+  /** Whether it is a member of its group at present. */
+  readonly joined: boolean;
+  /** Stops taking batches, waits for those in hand, and leaves the group, so that others go on at once. */
+  stop(): Promise<void>;
+}
+
+/** How long a stop waits for Kafka once the batches in hand are done, in milliseconds. */
+const LEAVE_DEADLINE = 3_000;
+/** Kafka's errors that say that the group has moved on, or is about to. */
+const GROUP_HAS_MOVED_ON = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
+
+/**
+ * Joins a group and works on its batches, each partition's in order, committed transactions only, from the beginning
+ * where the group has committed nothing yet.
+ *
+ * @throws KafkaError UNREACHABLE, UNKNOWN_TOPIC
+ */
+export async function consumeBatches(options: ConsumeOptions): Promise<Consumer> {
+  const consumer = new GroupConsumer(options);
+  await consumer.start();
+  return consumer;
+}
+
+class GroupConsumer implements Consumer {
+  readonly #options: ConsumeOptions;
+  readonly #sessionTimeoutMs: number;
+  readonly #client: Client;
+  readonly #consumer: KafkajsConsumer;
+  readonly #inHand = new Set<Promise<void>>();
+  #timers: NodeJS.Timeout[] = [];
+  #heartbeat: (() => Promise<void>) | undefined;
+  #assigned: Record<string, number[]> = {};
+  #generation = 0;
+  #lastHeard = 0;
+  #isRebalancing = false;
+  #isActive = true;
+  #stopped: Promise<void> | undefined;
+  joined = false;
+
+  constructor(options: ConsumeOptions) {
+    this.#options = options;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
+    const retry = retryFor(10_000);
+    this.#client = openClient({ connection: options.connection, log: options.log, retry });
+    this.#consumer = this.#client.kafka.consumer({
+      groupId: options.groupId,
+      sessionTimeout: this.#sessionTimeoutMs,
+      heartbeatInterval: this.#sessionTimeoutMs / 10,
+      maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
+      // A stop waits for the fetch under way.
+      maxWaitTimeInMs: 100,
+      allowAutoTopicCreation: false,
+      rackId: options.connection.rackId ?? '',
+      retry,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { connection, topics, partitionsConsumedConcurrently = 1 } = this.#options;
+    this.#listen();
+    try {
+      await this.#consumer.connect();
+      await this.#consumer.subscribe({ topics: [...topics], fromBeginning: true });
+    } catch (error) {
+      this.#client.discard();
+      const isUnknown = (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
+      throw isUnknown
+        ? new KafkaError('UNKNOWN_TOPIC', `One of these topics does not exist in Kafka: ${topics.join(', ')}. Create it first.`, { cause: error }) // prettier-ignore
+        : new KafkaError('UNREACHABLE', `Kafka can't be reached at ${connection.bootstrapServers.join(', ')}: ${(error as Error).message}. Is the address right, and does Kafka run?`, { cause: error }); // prettier-ignore
+    }
+    this.#startTimers();
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently,
+      eachBatch: (payload) => this.#takeBatch(payload),
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      const disconnected = this.#consumer.disconnect().catch(() => undefined);
+      await Promise.allSettled(this.#inHand);
+      await Promise.race([disconnected, delay(LEAVE_DEADLINE, undefined, { ref: false })]);
+      for (const timer of this.#timers) clearInterval(timer);
+      this.#client.discard();
+      this.joined = false;
+    })();
+    return this.#stopped;
+  }
+
+  #listen(): void {
+    const { events } = this.#consumer;
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.#generation += 1;
+      this.#assigned = payload.memberAssignment;
+      this.joined = true;
+      this.#heard();
+    });
+    this.#consumer.on(events.HEARTBEAT, () => this.#heard());
+    for (const event of [events.FETCH, events.START_BATCH_PROCESS, events.END_BATCH_PROCESS] as const) {
+      this.#consumer.on(event, () => (this.#isActive = true));
+    }
+    this.#consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+      this.joined = false;
+      if (restart) return;
+      const sentence = `The consumer of the group ${this.#options.groupId} has ended: ${error.message}`;
+      this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
+    });
+  }
+
+  /** Kafka takes this consumer for a member of the present generation. */
+  #heard(): void {
+    this.#isRebalancing = false;
+    this.#lastHeard = performance.now();
+    this.#isActive = true;
+  }
+
+  #startTimers(): void {
+    const { watchdogMs = 60_000, groupId } = this.#options;
+    // kafkajs sends heartbeats between batches only. And only during them may we: after kafkajs has crashed and
+    // begun anew, ours would keep alive the member that it was before, and the group would wait for that one.
+    const beat = async (): Promise<void> => {
+      if (this.#inHand.size === 0) return;
+      const generation = this.#generation;
+      await this.#heartbeat?.().catch((error: unknown) => {
+        // kafkajs will be told so again, after the batches in hand, and join anew.
+        if (generation === this.#generation && hasMovedOn(error)) this.#isRebalancing = true;
+      });
+    };
+    let idleTicks = 0;
+    // Ticks are counted, not time: a process that was suspended is not taken for hung when it wakes.
+    const watch = (): void => {
+      idleTicks = this.#isActive ? 0 : idleTicks + 1;
+      this.#isActive = false;
+      if (idleTicks < 4) return;
+      const sentence = `The consumer of the group ${groupId} has had no exchange with Kafka for ${watchdogMs} ms; is Kafka away?`;
+      this.#fatal(new KafkaError('NO_ACTIVITY', sentence));
+    };
+    this.#timers = [
+      setInterval(() => void beat(), this.#sessionTimeoutMs / 10),
+      setInterval(watch, watchdogMs / 4),
+    ];
+  }
+
+  #fatal(error: unknown): void {
+    if (this.#stopped !== undefined) return;
+    void this.stop();
+    this.#options.onFatal(error);
+  }
+
+  async #takeBatch(payload: EachBatchPayload): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    this.#heartbeat = () => payload.heartbeat();
+    const work = this.#options.onBatch(this.#batch(payload)).catch((error: unknown) => {
+      if (!(error instanceof KafkaError && error.code === 'BATCH_LOST')) this.#fatal(error);
+    });
+    this.#inHand.add(work);
+    await work;
+    this.#inHand.delete(work);
+  }
+
+  #batch(payload: EachBatchPayload): IncomingBatch {
+    const { topic, partition, messages } = payload.batch;
+    const generation = this.#generation;
+    let isGivenUp = false;
+    // kafkajs may have joined anew while another broker's records were being fetched; it does not drop these.
+    const isOurs = (): boolean =>
+      generation === this.#generation && this.#assigned[topic]?.includes(partition) === true;
+    return {
+      topic,
+      partition,
+      generation,
+      records: messages.map((message) => readRecord(topic, partition, message)),
+      fetchedFrom: BigInt((payload.batch as unknown as { fetchedOffset: string }).fetchedOffset),
+      isCurrent: () =>
+        isOurs() &&
+        !isGivenUp &&
+        !this.#isRebalancing &&
+        this.#stopped === undefined &&
+        // Held up for longer than a session, for example suspended, this process can't know.
+        performance.now() - this.#lastHeard < this.#sessionTimeoutMs,
+      resolve: (offset) => {
+        if (isOurs()) payload.resolveOffset(offset.toString());
+      },
+      commit: async (nextOffset) => {
+        const topics = [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }];
+        const deadline = performance.now() + this.#sessionTimeoutMs;
+        for (;;) {
+          try {
+            if (!isOurs()) throw new Error('the group has been joined anew');
+            // Not the consumer's own commitOffsets: that does nothing, without a word, once a stop has begun.
+            await payload.commitOffsetsIfNecessary({ topics });
+            return;
+          } catch (error) {
+            const mayPass = (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
+            if (!mayPass || performance.now() > deadline) {
+              throw new KafkaError(
+                'BATCH_LOST',
+                `The offset ${nextOffset} of partition ${partition} of ${topic} can't be committed: ${(error as Error).message}. What follows the last commit is done again, here or elsewhere.`,
+                { cause: error },
+              );
+            }
+            await delay(100);
+          }
+        }
+      },
+      pauseFor: (milliseconds) => {
+        isGivenUp = true;
+        setTimeout(payload.pause(), milliseconds).unref();
+      },
+      seek: (offset) => {
+        isGivenUp = true;
+        if (isOurs()) this.#consumer.seek({ topic, partition, offset: offset.toString() });
+      },
+    };
+  }
+}
+
+function hasMovedOn(error: unknown): boolean {
+  return GROUP_HAS_MOVED_ON.has(String((error as { type?: unknown }).type));
+}

@@ -1,0 +1,29 @@
+import type { IncomingRecord } from './record.js';
+
+/** Records of one partition that were fetched together, in order; at least one. */
+export interface IncomingBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly IncomingRecord[];
+  /** Counts how often this consumer has been given partitions; it grows with every rebalance. */
+  readonly generation: number;
+  /** The offset that was fetched from: that of the first record, or less where markers or aborted records precede. */
+  readonly fetchedFrom: bigint;
+  /**
+   * Whether to go on with the batch. False once the partition is, or may be, another consumer's, when this one
+   * stops, and after `pauseFor` or `seek`: then return, without beginning anything new.
+   */
+  isCurrent(): boolean;
+  /** Notes that the record of this offset, and those before it, are done; what is not is fetched again. */
+  resolve(offset: bigint): void;
+  /**
+   * Commits, for the group, that everything before an offset is done.
+   *
+   * @throws KafkaError BATCH_LOST where the partition is another's now; just let it out of `onBatch`
+   */
+  commit(nextOffset: bigint): Promise<void>;
+  /** Lets the partition, and no other, wait for so many milliseconds, without losing it; then return. */
+  pauseFor(milliseconds: number): void;
+  /** Has the next batch fetched from an offset; then return. */
+  seek(offset: bigint): void;
+}
