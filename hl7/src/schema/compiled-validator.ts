@@ -29,7 +29,7 @@ export interface ValidationOptions {
 /** Values of HL7 tables by the tables' names. */
 export type Tables = ReadonlyMap<string, ReadonlySet<string>>;
 
-// What a byte means in a message. Bits, so that those of a whole field can be gathered.
+// What a byte means in a message. Bits, so that those of a whole value can be gathered.
 const FIELD = 1;
 const REPETITION = 2;
 const COMPONENT = 4;
@@ -38,11 +38,15 @@ const ESCAPE = 16;
 const SEGMENT_END = 32;
 const CONTROL = 64;
 const NOT_ASCII = 128;
+const TEXT = 256;
 const SEPARATORS = REPETITION | COMPONENT | SUBCOMPONENT;
 
-/** The bytes that separate components, subcomponents and, deeper than that, nothing. */
-const LEVELS = [COMPONENT, SUBCOMPONENT, 256];
+/** What separates components and subcomponents; deeper than that, nothing does. */
+const LEVELS: readonly number[] = [COMPONENT, SUBCOMPONENT];
+const NO_SEPARATOR = 512;
 
+const NO_BYTES = new Uint8Array(0);
+const NO_MEANINGS = new Uint16Array(0);
 const NO_FINDINGS: readonly Finding[] = Object.freeze([]);
 
 /**
@@ -52,8 +56,10 @@ const NO_FINDINGS: readonly Finding[] = Object.freeze([]);
 export class CompiledValidator {
   // All that follows is about the message at hand.
   #message!: Message;
+  #bytes: Uint8Array = NO_BYTES;
+  /** The bytes as a latin1 view. */
   #text = '';
-  #meanings: Uint8Array = NO_MEANINGS;
+  #meanings: Uint16Array = NO_MEANINGS;
   #findings: Findings | undefined;
   #options: ValidationOptions = {};
   #advising = false;
@@ -76,6 +82,7 @@ export class CompiledValidator {
     this.#advising = lengths !== 'ignore' || tables !== 'ignore';
     this.#options = options;
     this.#message = message;
+    this.#bytes = message.bytes;
     this.#text = message.bytes.toString('latin1');
     this.#meanings = meaningsOf(message.separators);
     this.#findings = undefined;
@@ -89,12 +96,13 @@ export class CompiledValidator {
 
   #segments(): void {
     const text = this.#text;
+    const bytes = this.#bytes;
     const meanings = this.#meanings;
     let place = 0;
     let at = 0;
     this.#segmentIndex = -1;
-    while (at < text.length) {
-      if (meanings[text.charCodeAt(at)] === SEGMENT_END) {
+    while (at < bytes.length) {
+      if (meanings[bytes[at]!] === SEGMENT_END) {
         at++;
         continue;
       }
@@ -102,7 +110,9 @@ export class CompiledValidator {
       const name = text.slice(at, at + 3);
       const step = this.automaton.step(place, name) ?? this.#lost(place, name);
       if (step !== undefined) place = step.to;
-      at = this.#fields(name, this.structure.segments.get(name), at + 3);
+      const type =
+        step === undefined ? this.structure.segments.get(name) : this.automaton.places[place]!.type;
+      at = this.#fields(name, type, at + 3);
     }
     if (this.automaton.mayEnd(place)) return;
     for (const missing of this.automaton.missingAtEnd(place)) {
@@ -137,7 +147,7 @@ export class CompiledValidator {
    * @returns the position of the segment's end
    */
   #fields(name: string, type: CompositeType | undefined, start: number): number {
-    const text = this.#text;
+    const bytes = this.#bytes;
     const meanings = this.#meanings;
     let at = start;
     let number = 0;
@@ -149,18 +159,17 @@ export class CompiledValidator {
       number = 2;
       while ((type?.required[nextRequired] ?? 3) <= 2) nextRequired++;
     }
-    while (at < text.length && meanings[text.charCodeAt(at)] === FIELD) {
+    while (at < bytes.length && meanings[bytes[at]!] === FIELD) {
       at++;
       number++;
       const from = at;
       let seen = 0;
-      for (; at < text.length; at++) {
-        const meaning = meanings[text.charCodeAt(at)]!;
-        if (meaning === 0) continue;
+      for (; at < bytes.length; at++) {
+        const meaning = meanings[bytes[at]!]!;
         if ((meaning & (FIELD | SEGMENT_END)) !== 0) break;
         seen |= meaning;
       }
-      if (at === from || ((seen & SEPARATORS) !== 0 && this.#blank(from, at))) continue;
+      if (isBlank(seen)) continue;
       if ((seen & (CONTROL | NOT_ASCII)) !== 0) this.#characters(number, from, at);
       if (type === undefined) continue;
       while (nextRequired < type.required.length && type.required[nextRequired]! <= number) {
@@ -205,20 +214,24 @@ export class CompiledValidator {
     return undefined;
   }
 
+  /** @param seen what all bytes of the field mean */
   #repetitions(part: Part, from: number, to: number, seen: number): void {
-    if (seen === 0) {
-      // The usual case: one text without any separator.
-      this.#value(part, from, to);
+    if ((seen & REPETITION) === 0) {
+      this.#value(part, from, to, seen, 0);
       return;
     }
-    let at = from;
-    for (;;) {
+    const bytes = this.#bytes;
+    const meanings = this.#meanings;
+    for (let at = from; ; at++, this.#repetition++) {
       const start = at;
-      while (at < to && this.#meanings[this.#text.charCodeAt(at)] !== REPETITION) at++;
-      this.#value(part, start, at);
+      let seenHere = 0;
+      for (; at < to; at++) {
+        const meaning = meanings[bytes[at]!]!;
+        if (meaning === REPETITION) break;
+        seenHere |= meaning;
+      }
+      this.#value(part, start, at, seenHere, 0);
       if (at >= to) break;
-      at++;
-      this.#repetition++;
     }
     if (this.#repetition > part.max) {
       const times = `${this.#repetition} times`;
@@ -229,53 +242,60 @@ export class CompiledValidator {
     this.#repetition = 1;
   }
 
-  /** One repetition of a field. */
-  #value(part: Part, from: number, to: number): void {
+  /**
+   * A repetition of a field (level 0), a component (1), a subcomponent (2) or what stands below, where nothing is
+   * separated any more.
+   *
+   * @param seen what all its bytes mean
+   */
+  #value(part: Part, from: number, to: number, seen: number, level: number): void {
     const { type } = part;
     if (this.#advising && part.length !== undefined) this.#length(part.length, from, to);
-    if (type.kind === 'text') this.#leaf(part, type, from, to);
-    else if (type.kind === 'composite') this.#parts(type, from, to, 0);
+    if (type.kind === 'text') this.#leaf(part, type, from, to, seen);
+    else if (type.kind === 'composite') this.#parts(type, from, to, seen, level);
   }
 
-  /** @param level 0 for the components of a field, 1 for the subcomponents of a component, 2 for what has no parts */
-  #parts(type: CompositeType, from: number, to: number, level: number): void {
-    const text = this.#text;
-    const meanings = this.#meanings;
-    const separator = LEVELS[level];
+  #parts(type: CompositeType, from: number, to: number, seen: number, level: number): void {
+    const separator = LEVELS[level] ?? NO_SEPARATOR;
+    const { required } = type;
     let nextRequired = 0;
-    let number = 0;
-    for (let at = from; ; at++) {
-      number++;
-      const start = at;
-      let filled = false;
-      for (; at < to; at++) {
-        const meaning = meanings[text.charCodeAt(at)]!;
-        if (meaning === separator) break;
-        if ((meaning & SEPARATORS) === 0) filled = true;
+    if ((seen & separator) === 0) {
+      // The only value of a field is the field's: PID-7, not PID-7.1.
+      if (!isBlank(seen)) {
+        if (required[0] === 1) nextRequired = 1;
+        this.#part(type, 1, from, to, seen, level);
       }
-      if (filled) {
-        while (nextRequired < type.required.length && type.required[nextRequired]! <= number) {
-          const required = type.required[nextRequired++]!;
-          if (required < number) this.#partMissing(type, required, level);
+    } else {
+      const bytes = this.#bytes;
+      const meanings = this.#meanings;
+      let number = 1;
+      for (let at = from; ; at++, number++) {
+        const start = at;
+        let seenHere = 0;
+        for (; at < to; at++) {
+          const meaning = meanings[bytes[at]!]!;
+          if (meaning === separator) break;
+          seenHere |= meaning;
         }
-        // The only value of a field is the field's: PID-7, not PID-7.1.
-        this.#setPlace(level, start === from && at === to ? undefined : number);
-        this.#part(type, number, start, at, level);
+        if (!isBlank(seenHere)) {
+          for (; nextRequired < required.length && required[nextRequired]! <= number; nextRequired++) {
+            if (required[nextRequired]! < number) this.#partMissing(type, required[nextRequired]!, level);
+          }
+          this.#setPlace(level, number);
+          this.#part(type, number, start, at, seenHere, level);
+        }
+        if (at >= to) break;
       }
-      if (at >= to) break;
     }
-    for (; nextRequired < type.required.length; nextRequired++) {
-      this.#partMissing(type, type.required[nextRequired]!, level);
+    for (; nextRequired < required.length; nextRequired++) {
+      this.#partMissing(type, required[nextRequired]!, level);
     }
     this.#setPlace(level, undefined);
   }
 
-  #part(type: CompositeType, number: number, from: number, to: number, level: number): void {
+  #part(type: CompositeType, number: number, from: number, to: number, seen: number, level: number): void {
     const part = this.#partOf(type, number);
-    if (part === undefined) return;
-    if (this.#advising && part.length !== undefined) this.#length(part.length, from, to);
-    if (part.type.kind === 'text') this.#leaf(part, part.type, from, to);
-    else if (part.type.kind === 'composite') this.#parts(part.type, from, to, Math.min(level + 1, 2));
+    if (part !== undefined) this.#value(part, from, to, seen, level + 1);
   }
 
   #setPlace(level: number, number: number | undefined): void {
@@ -283,22 +303,16 @@ export class CompiledValidator {
     else if (level === 1) this.#subcomponent = number;
   }
 
-  /** A text that is not split further. */
-  #leaf(part: Part, type: TextType, from: number, to: number): void {
-    let seen = 0;
-    for (let at = from; at < to; at++) seen |= this.#meanings[this.#text.charCodeAt(at)]!;
-    if (type.check === undefined && !this.#advising && (seen & SEPARATORS) === 0) return;
-    let text = this.#text.slice(from, to);
-    if ((seen & SEPARATORS) !== 0) {
-      if (this.#blank(from, to)) {
-        text = '';
-      } else {
-        const expected = `one value, without parts (${type.name})`;
-        this.#add('warning', 'UNEXPECTED_PARTS', expected, `has parts: expected ${expected}`);
-      }
-    } else if ((seen & ESCAPE) !== 0) {
-      text = resolveDelimiters(text, this.#message.separators);
+  /** A text, which is not split whatever it holds. */
+  #leaf(part: Part, type: TextType, from: number, to: number, seen: number): void {
+    const separated = (seen & SEPARATORS) !== 0;
+    if (separated && !isBlank(seen)) {
+      const expected = `one value, without parts (${type.name})`;
+      this.#add('warning', 'UNEXPECTED_PARTS', expected, `has parts: expected ${expected}`);
     }
+    if (type.check === undefined && !this.#advising) return;
+    let text = isBlank(seen) ? '' : this.#text.slice(from, to);
+    if ((seen & ESCAPE) !== 0 && !separated) text = resolveDelimiters(text, this.#message.separators);
     if ((seen & NOT_ASCII) !== 0) text = this.#message.decode(text);
     this.#check(type, text);
     if (part.table !== undefined) this.#table(part.table, text);
@@ -340,14 +354,6 @@ export class CompiledValidator {
     this.#add('error', 'CHARACTER_INVALID', NO_CONTROL_CHARACTERS.expected, NO_CONTROL_CHARACTERS.text);
   }
 
-  /** Whether there is nothing but separators. */
-  #blank(from: number, to: number): boolean {
-    for (let at = from; at < to; at++) {
-      if ((this.#meanings[this.#text.charCodeAt(at)]! & SEPARATORS) === 0) return false;
-    }
-    return true;
-  }
-
   /** A field that is required and empty. */
   #missing(type: CompositeType, number: number): void {
     this.#field = number;
@@ -385,6 +391,11 @@ const CONTROL_CHARACTER = /[^\t -\xff]/;
 /** U+FFFE and U+FFFF as a latin1 view of UTF-8. */
 const NONCHARACTER = /\xef\xbf[\xbe\xbf]/;
 
+/** Whether bytes with these meanings are nothing but separators. */
+function isBlank(seen: number): boolean {
+  return (seen & ~SEPARATORS) === 0;
+}
+
 function holds(check: TextCheck, text: string): boolean {
   for (const pattern of check.patterns) if (!pattern.test(text)) return false;
   if (check.values !== undefined && !check.values.has(text)) return false;
@@ -393,17 +404,15 @@ function holds(check: TextCheck, text: string): boolean {
   return length >= check.minLength && length <= check.maxLength;
 }
 
-const NO_MEANINGS = new Uint8Array(256);
-const known = new Map<string, Uint8Array>();
+const known = new Map<string, Uint16Array>();
 
 /** What each byte means in a message with these separators. */
-function meaningsOf(separators: Separators): Uint8Array {
+function meaningsOf(separators: Separators): Uint16Array {
   const key = separators.field + separators.encodingCharacters;
   const kept = known.get(key);
   if (kept !== undefined) return kept;
-  const meanings = new Uint8Array(256);
-  meanings.fill(CONTROL, 0, 32);
-  meanings[9] = 0;
+  const meanings = new Uint16Array(256).fill(TEXT);
+  meanings.fill(CONTROL, 0, 9).fill(CONTROL, 10, 32);
   meanings.fill(NOT_ASCII, 128);
   const set = (character: string | undefined, meaning: number): void => {
     if (character !== undefined) meanings[character.charCodeAt(0)] = meaning;

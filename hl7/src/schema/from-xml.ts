@@ -12,7 +12,7 @@ export interface FromXmlOptions {
 
 const SEGMENT_NAME = /^[A-Z][A-Z0-9]{2}$/;
 /** So that a few bytes of XML with great numbers in its names can't ask for gigabytes of separators. */
-const MOST_PARTS = 2 ** 24;
+const MOST_PARTS = 2 ** 22;
 
 /**
  * Reads a message in HL7 v2.xml and writes it in ER7 with the separators that it names in MSH-1 and MSH-2, in the

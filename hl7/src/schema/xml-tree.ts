@@ -6,6 +6,7 @@ import {
   XmlElement,
   XmlLibError,
   XmlText,
+  XmlTreeNode,
 } from 'libxml2-wasm';
 import { SchemaError, type SchemaErrorCode } from './schema-error.js';
 
@@ -61,13 +62,11 @@ export function readXml(source: string | Uint8Array, what: string, code: SchemaE
 
 function nodeOf(element: XmlElement): XmlNode {
   const children: (XmlNode | string | XmlInstruction)[] = [];
-  // Not firstChild and next: libxml2-wasm has no next on a processing instruction.
-  for (const child of element.find('node()')) {
+  for (let child: XmlTreeNode | null = element.firstChild; child !== null; child = following(child)) {
     if (child instanceof XmlElement) children.push(nodeOf(child));
     else if (child instanceof XmlText || child instanceof XmlCData) children.push(child.content);
     else if (!(child instanceof XmlComment)) {
-      const target = child.eval('name()');
-      children.push({ target: typeof target === 'string' ? target : '', data: child.content });
+      children.push({ target: Reflect.get(XmlElement.prototype, 'name', child), data: child.content });
     }
   }
   const attributes = new Map(
@@ -77,4 +76,9 @@ function nodeOf(element: XmlElement): XmlNode {
     }),
   );
   return { name: element.name, namespace: element.namespaceUri, attributes, children, line: element.line };
+}
+
+/** The next sibling. libxml2-wasm declares `next` and `name` on other kinds of nodes, but not on instructions. */
+function following(node: XmlTreeNode): XmlTreeNode | null {
+  return Reflect.get(XmlTreeNode.prototype, 'next', node);
 }
