@@ -71,8 +71,8 @@ export class HubUnderTest {
       const receiver = new MockReceiver(
         { host: '127.0.0.1', port: ports.get(port)!, reply: 'AA', delayMs: 0 },
         {
-          message: ({ bytes, connection }) => {
-            journal.arrived(Message.parse(bytes).controlId, connection, Buffer.from(bytes));
+          message: ({ bytes }) => {
+            journal.arrived(Message.parse(bytes).controlId, Buffer.from(bytes));
           },
         },
       );
