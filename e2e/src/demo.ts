@@ -59,7 +59,12 @@ async function main(): Promise<number> {
   const scratch = await mkdtemp(join(tmpdir(), 'ihub-demo-'));
   const arrivals = join(scratch, 'mpi');
   try {
-    ihub(['receive', '--port', '2576', '--json', '--out', arrivals], () => undefined);
+    const listening = Promise.withResolvers<undefined>();
+    const mpi = ihub(['receive', '--port', '2576', '--json', '--out', arrivals], (line) => {
+      if (line['event'] === 'listening') listening.resolve(undefined);
+    });
+    mpi.once('exit', () => listening.reject(new Error('the mock MPI could not start')));
+    await listening.promise;
     const ready = Promise.withResolvers<undefined>();
     const hub = ihub(
       [

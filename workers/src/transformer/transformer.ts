@@ -115,7 +115,6 @@ export class Transformer implements Worker {
       }
       const last = batch.records[to - 1]!.offset;
       if (!(await this.#transactions.run(batch, outgoing, last + 1n))) return;
-      batch.resolve(last);
       const { flow, stage } = this.#configuration;
       this.#parts.metrics.transformed.inc({ flow }, to - from - failed.length);
       for (const { code } of failed) this.#parts.metrics.deadLetters.inc({ flow, stage, code });
