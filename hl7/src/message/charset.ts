@@ -52,7 +52,8 @@ function singleByte(name: string): Charset {
 
 /** By name in upper case without punctuation, so that `UTF-8`, `utf8` and `UNICODE UTF-8` all find their set. */
 const charsets = new Map<string, Charset>();
-for (const name of ['UNICODEUTF8', 'UTF8', 'UNICODE']) charsets.set(name, utf8);
+// The first, as every message without an MSH-18 asks for it, also as it is written in the table.
+for (const name of ['UNICODE UTF-8', 'UNICODEUTF8', 'UTF8', 'UNICODE']) charsets.set(name, utf8);
 const ascii = singleByte('us-ascii');
 for (const name of ['ASCII', 'USASCII', 'ISOIR6']) charsets.set(name, ascii);
 for (const part of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16]) {
@@ -73,5 +74,5 @@ for (let page = 1250; page <= 1258; page++) {
  *   (UTF-16, UTF-32, GB 18030, BIG-5, ISO IR87 and their like), which can't be split safely
  */
 export function findCharset(name: string): Charset | undefined {
-  return charsets.get(name.toUpperCase().replace(/[^A-Z0-9]/g, ''));
+  return charsets.get(name) ?? charsets.get(name.toUpperCase().replace(/[^A-Z0-9]/g, ''));
 }

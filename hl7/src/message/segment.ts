@@ -1,4 +1,4 @@
-import { part, parts, type Separators } from './separators.js';
+import { parts, type Separators } from './separators.js';
 
 /** One segment of a message, as a latin1 view: one character a byte, escapes and separators kept. */
 export class SegmentView {
@@ -38,8 +38,16 @@ export class SegmentView {
   /** Field `number`, from 1, with all its repetitions; '' when absent. MSH-1 is the field separator itself. */
   field(number: number): string {
     const { field } = this.#separators;
-    if (!this.is('MSH')) return part(this.er7, field, number + 1);
-    return number === 1 ? field : part(this.er7, field, number);
+    const isHeader = this.index === 0;
+    if (isHeader && number === 1) return field;
+    // Found in place, without cutting out the segment: all reading and checking comes down to this.
+    let at = this.#start + 3; // The separator before the field.
+    for (let passed = isHeader ? 2 : 1; passed < number && at !== -1 && at < this.#end; passed++) {
+      at = this.#view.indexOf(field, at + 1);
+    }
+    if (at === -1 || at >= this.#end) return '';
+    const next = this.#view.indexOf(field, at + 1);
+    return this.#view.slice(at + 1, next === -1 || next > this.#end ? this.#end : next);
   }
 
   /** All fields by their HL7 numbers: `fields()[3]` is field 3, and `fields()[0]` the segment's name. */
