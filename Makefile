@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format unit test demo clean
+.PHONY: help install build lint format unit test demo bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: lint ## Run all tests, those on a real Kafka included; ends with "N passed
 
 demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show what arrives, stop
 	npm run --silent demo
+
+bench: build ## Run the benchmarks, ours and peers side by side; ARGS="hl7 --json" for one section as JSON lines
+	npm run --silent bench -- $(ARGS)
 
 clean: ## Remove what was compiled and what the demo left
 	rm -rf */dist .ihub

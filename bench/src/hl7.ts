@@ -22,7 +22,7 @@ function readChangeWrite(): Buffer {
   if (message.text('PID-3.1') === '') throw new Error('PID-3.1 was not read');
   const draft = MessageDraft.from(message);
   draft.set('PID-8', 'U');
-  return draft.toBytes();
+  return draft.toBytes({ keepEmptyEnds: true });
 }
 
 function medplumReadChangeWrite(): Buffer {

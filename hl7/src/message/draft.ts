@@ -2,41 +2,85 @@ import { escapeText } from './escape.js';
 import { type Message } from './message.js';
 import { MessageError } from './message-error.js';
 import { parsePath, type Path, PathError } from './path.js';
-import type { SegmentView } from './segment.js';
 import { parts, type Separators } from './separators.js';
 
-/** A segment of a draft. It is split into fields only when they are asked for. */
+/** A segment of a draft. It is split into fields only when all of them are asked for. */
 export class DraftSegment {
   readonly name: string;
-  readonly #source: SegmentView | undefined;
+  readonly #separator: string;
+  #er7: string;
   #fields: string[] | undefined;
 
-  /** @param source what it is a copy of; absent: it has no fields yet */
-  constructor(name: string, source?: SegmentView) {
+  /** @param er7 the segment that it is a copy of; absent: it has no fields yet */
+  constructor(name: string, separators: Separators, er7 = name) {
     this.name = name;
-    this.#source = source;
+    this.#separator = separators.field;
+    this.#er7 = er7;
   }
 
   /**
    * `fields[3]` is field 3 as a latin1 view in ER7, and `fields[0]` the segment's name. The array may be written to.
    */
   get fields(): string[] {
-    return (this.#fields ??= this.#source?.fields() ?? [this.name]);
-  }
-
-  /** As it is written: without empty subcomponents, components and fields at ends. */
-  trimmed(separators: Separators): string {
-    if (this.#fields === undefined && this.#source !== undefined) {
-      const { er7 } = this.#source;
-      if (!endsEmpty(er7, this.name === 'MSH' ? 4 + separators.encodingCharacters.length : 0, separators))
-        return er7;
+    if (this.#fields === undefined) {
+      this.#fields = this.#er7.split(this.#separator);
+      if (this.#isHeader) this.#fields.splice(1, 0, this.#separator);
     }
-    return segmentEr7(this, separators);
+    return this.#fields;
   }
 
-  /** Whether nobody has asked for its fields, so that they are as they were. */
-  get untouched(): boolean {
-    return this.#fields === undefined;
+  /** The whole segment as a latin1 view, empty ends and all. MSH-2 is not written by it. */
+  get er7(): string {
+    return this.#fields === undefined ? this.#er7 : this.#fields.join(this.#separator);
+  }
+
+  /** As `er7`, a header with the given MSH-1 and MSH-2. */
+  withStart(start: string): string {
+    if (!this.#isHeader) return this.er7;
+    if (this.#fields === undefined && this.#er7.startsWith(start)) return this.#er7;
+    return [start, ...this.fields.slice(3)].join(this.#separator);
+  }
+
+  /** Field `number`, from 1 (in MSH from 2), with all its repetitions; '' when absent. */
+  field(number: number): string {
+    if (this.#fields !== undefined) return this.#fields[number] ?? '';
+    const [start, end] = this.#bounds(number);
+    return this.#er7.slice(start, end);
+  }
+
+  /** Puts something in place of a field; missing fields before it are made. */
+  setField(number: number, er7: string): void {
+    if (this.#fields === undefined) {
+      const [start, end] = this.#bounds(number);
+      if (end !== undefined) {
+        this.#er7 = this.#er7.slice(0, start) + er7 + this.#er7.slice(end);
+        return;
+      }
+    }
+    const { fields } = this;
+    while (fields.length <= number) fields.push('');
+    fields[number] = er7;
+  }
+
+  /** Whether its fields have been given out, so that anything may have been written to them. */
+  get isSplit(): boolean {
+    return this.#fields !== undefined;
+  }
+
+  get #isHeader(): boolean {
+    return this.name === 'MSH';
+  }
+
+  /** Where a field begins and ends; undefined where it is absent. */
+  #bounds(number: number): [start: number, end: number] | [start: number, end: undefined] {
+    const last = this.#er7.length;
+    let at = 3; // The separator before the field.
+    for (let passed = this.#isHeader ? 2 : 1; passed < number && at !== -1; passed++) {
+      at = this.#er7.indexOf(this.#separator, at + 1);
+    }
+    if (at === -1 || at >= last) return [last, undefined];
+    const next = this.#er7.indexOf(this.#separator, at + 1);
+    return [at + 1, next === -1 ? last : next];
   }
 }
 
@@ -53,13 +97,15 @@ export class MessageDraft {
 
   /** A draft with everything that the message has. */
   static from(message: Message): MessageDraft {
-    const copy = message.segments().map((segment) => new DraftSegment(segment.name, segment));
+    const copy = message
+      .segments()
+      .map((segment) => new DraftSegment(segment.name, message.separators, segment.er7));
     return new MessageDraft(message, copy);
   }
 
   /** A draft with nothing but MSH-1 and MSH-2. */
   static blank(message: Message): MessageDraft {
-    return new MessageDraft(message, [new DraftSegment('MSH')]);
+    return new MessageDraft(message, [new DraftSegment('MSH', message.separators)]);
   }
 
   /**
@@ -117,36 +163,47 @@ export class MessageDraft {
    * The message: every segment ended with CR, without empty subcomponents, components and fields at ends. Empty
    * repetitions are kept, for their position means something.
    *
+   * @param options `keepEmptyEnds`: leave them, so that all but what was written stays as it came
    * @throws MessageError UNENCODABLE_TEXT when a field of `segments` holds something other than a latin1 view
    */
-  toBytes(): Buffer {
+  toBytes(options: { readonly keepEmptyEnds?: boolean } = {}): Buffer {
     const { separators } = this.#message;
-    let er7 = '';
-    let isView = true;
-    for (const segment of this.segments) {
-      const written = segment.trimmed(separators);
-      isView &&= segment.untouched || !NOT_A_BYTE.test(written);
-      er7 += written + '\r';
-    }
-    if (!isView) {
+    const start = 'MSH' + separators.field + separators.encodingCharacters;
+    const written = (textOf: (segment: DraftSegment) => string): string => {
+      let er7 = '';
+      for (const segment of this.segments) er7 += textOf(segment) + '\r';
+      return er7;
+    };
+    const er7 = written((segment) => segment.withStart(start));
+    if (this.#isTouched && NOT_A_BYTE.test(er7)) {
       throw new MessageError(
         'UNENCODABLE_TEXT',
         'A field of the draft was set to text that is not a latin1 view',
       );
     }
-    return Buffer.from(er7, 'latin1');
+    const bytes = Buffer.from(er7, 'latin1');
+    if (options.keepEmptyEnds === true || !endsEmpty(bytes, start.length, separators)) return bytes;
+    // Rare, and dear: so it is done only where there is something to take off.
+    return Buffer.from(
+      written((segment) => segmentEr7(segment, separators)),
+      'latin1',
+    );
+  }
+
+  get #isTouched(): boolean {
+    return this.segments.some((segment) => segment.isSplit);
   }
 
   #segment({ segment: name, occurrence }: Path): DraftSegment | undefined {
-    return this.segments.filter((segment) => segment.name === name)[Number(occurrence) - 1];
+    let found = 0;
+    return this.segments.find((segment) => segment.name === name && ++found === occurrence);
   }
 
   #replace(place: Path & { readonly field: number }, value: string): void {
     const segment = this.#segment(place) ?? (value === '' ? undefined : this.#append(place));
     if (segment === undefined) return;
-    const { fields } = segment;
-    while (fields.length <= place.field) fields.push('');
-    fields[place.field] = replaced(fields[place.field]!, place, value, this.#message.separators);
+    const { field } = place;
+    segment.setField(field, replaced(segment.field(field), place, value, this.#message.separators));
   }
 
   #append({ source, segment: name, occurrence }: Path): DraftSegment {
@@ -154,7 +211,7 @@ export class MessageDraft {
     if (occurrence !== present + 1) {
       throw new PathError(source, `skips a segment: the message has ${present} of that name`);
     }
-    const segment = new DraftSegment(name);
+    const segment = new DraftSegment(name, this.#message.separators);
     this.segments.push(segment);
     return segment;
   }
@@ -206,30 +263,39 @@ function edited(
 /** Characters that no latin1 view has. */
 const NOT_A_BYTE = /[\u0100-\uffff]/;
 
-/** By the separators of a message: finds a component, subcomponent or field that ends with empty parts. */
-const emptyEnds = new Map<string, RegExp>();
+/** For each byte: 1 to 4 for the separators from the innermost, 5 for CR, 0 for any other. */
+const ranksOf = new WeakMap<Separators, Uint8Array>();
 
-/** Whether some part of a segment, looked at from `start`, ends with a separator that trimming would take away. */
-function endsEmpty(er7: string, start: number, separators: Separators): boolean {
-  const { field, component, repetition, subcomponent, encodingCharacters } = separators;
-  const declared = field + encodingCharacters;
-  let pattern = emptyEnds.get(declared);
-  if (pattern === undefined) {
-    const set = (...characters: (string | undefined)[]): string =>
-      `[${characters.map((character) => (character === undefined ? '' : `\\${character}`)).join('')}]`;
-    const ends = [
-      ...(subcomponent === undefined
-        ? []
-        : [`${set(subcomponent)}(?:${set(component, repetition, field)}|$)`]),
-      `${set(component)}(?:${set(repetition, field)}|$)`,
-      `${set(field)}$`,
-    ];
-    pattern = new RegExp(ends.join('|'), 'g');
-    // A sender that declares other separators with each message must not make this grow.
-    if (emptyEnds.size < 100) emptyEnds.set(declared, pattern);
+function ranks(separators: Separators): Uint8Array {
+  let known = ranksOf.get(separators);
+  if (known === undefined) {
+    known = new Uint8Array(256);
+    const { subcomponent, component, repetition, field } = separators;
+    [subcomponent, component, repetition, field, '\r'].forEach((character, index) => {
+      if (character !== undefined) known![character.charCodeAt(0)] = index + 1;
+    });
+    ranksOf.set(separators, known);
   }
-  pattern.lastIndex = start;
-  return pattern.test(er7);
+  return known;
+}
+
+const REPETITION_RANK = 3;
+
+/**
+ * Looks a whole message through once for a part that ends empty, which is where a separator other than that of
+ * repetitions stands before one further out.
+ *
+ * @param from where to begin: behind MSH-2, which holds every separator
+ */
+function endsEmpty(bytes: Buffer, from: number, separators: Separators): boolean {
+  const rankOf = ranks(separators);
+  let before = 0;
+  for (let at = from; at < bytes.length; at++) {
+    const rank = rankOf[bytes[at]!]!;
+    if (rank > before && before !== 0 && before !== REPETITION_RANK) return true;
+    before = rank;
+  }
+  return false;
 }
 
 function segmentEr7({ name, fields }: DraftSegment, separators: Separators): string {
