@@ -4,10 +4,18 @@ import { LocalHub } from './local-hub.js';
 import { readManifests } from './manifests.js';
 import { countsText, drawScreen, place } from './screen.js';
 import { onStopSignal } from './stop-signal.js';
-import type { UpOptions } from './up.js';
 import { UsageError } from './usage-error.js';
 
 const refreshMs = 1_000;
+
+/** The options as they were typed. */
+export interface UpOptions {
+  readonly file: string[];
+  readonly kafka?: string;
+  readonly data: string;
+  readonly destination: string[];
+  readonly json?: boolean;
+}
 
 /** Runs until SIGINT or SIGTERM. */
 export async function runHub(options: UpOptions): Promise<void> {

@@ -1,14 +1,6 @@
 /** `ihub up`: runs every flow under a path on this machine, until it is told to stop. */
 import type { Command } from 'commander';
-
-/** The options as they were typed. */
-export interface UpOptions {
-  readonly file: string[];
-  readonly kafka?: string;
-  readonly data: string;
-  readonly destination: string[];
-  readonly json?: boolean;
-}
+import type { UpOptions } from './run-hub.js';
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
