@@ -1,6 +1,6 @@
 /** A text with a pattern, made for the sets of flows whose senders write what the standard does not allow. */
 export interface TextType {
-  /** XSD patterns (XML Schema part 2, appendix F), of which one must match. */
+  /** XSD patterns (XML Schema part 2, appendix F), of which one must match; none: any text. */
   readonly patterns: readonly string[];
   /** What is expected, for people, as in "a number". */
   readonly expected: string;
@@ -22,16 +22,10 @@ export interface FlowSet {
   readonly fields?: Readonly<Record<string, Readonly<Record<string, TextType>>>>;
 }
 
-/** The days that the calendar has: any month to the 28th; the 29th and 30th; the 31st; 29 February in leap years. */
-function day(dash: string): string {
-  return (
-    `([0-9]{4}${dash}((0[1-9]|1[0-2])${dash}(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])${dash}(29|30)` +
-    `|(0[13578]|1[02])${dash}31)` +
-    `|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)${dash}02${dash}29)`
-  );
-}
-
-const DAY = day('');
+// The days that the calendar has: any month to the 28th; the 29th and 30th; the 31st; 29 February in leap years.
+const DAY =
+  '([0-9]{4}((0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])(29|30)|(0[13578]|1[02])31)' +
+  '|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)0229)';
 const HOUR = '([01][0-9]|2[0-3])';
 const TIME = `${HOUR}([0-5][0-9]([0-5][0-9](\\.[0-9]{1,4})?)?)?`;
 const ZONE = '[+\\-](0[0-9]|1[0-4])[0-5][0-9]';
@@ -58,7 +52,7 @@ export const STANDARD_TEXTS: Readonly<Record<string, TextType>> = {
  * Any text. PHW writes its MSH-7 like 2026-03-04 09:15:27, and RESURREC into PID-29 to take a death back: its mapping
  * reads both, and says what it can't read.
  */
-const ANY_TEXT: TextType = { patterns: ['.*'], expected: 'a text' };
+const ANY_TEXT: TextType = { patterns: [], expected: 'any text' };
 
 /** PIMS leaves the sign of a zone behind where it has no time: 19760121+. */
 const OPEN_ZONE_TIME: TextType = {

@@ -152,14 +152,16 @@ class Interpreter {
   add({ message: text, line }: ErrorDetail): void {
     const [prefix, element] = ELEMENT.exec(text) ?? ['', this.structure.name];
     const problem = text.slice(prefix.length);
-    const place = this.#places[line - 1]!;
+    // A segment that may hold nothing is wrong at its first field, on the next line.
+    const holdsNothing = /^(?:Element|Character) content is not allowed/.test(problem);
+    const place = this.#places[holdsNothing ? line : line - 1]!;
     const missing = problem.startsWith('Missing child element');
-    const unexpected = problem.startsWith('This element is not expected');
+    const unexpected = holdsNothing || problem.startsWith('This element is not expected');
     const isSegment = this.message.segments()[place.segmentIndex]?.name === element;
     if (missing && place.field === undefined && !isSegment) {
       const end = this.#lines.indexOf(`</${element}>`, line);
       const expected = expectedNames(problem).at(-1) ?? '';
-      this.findings.segmentMissing(expected, this.#places[end]!.segmentIndex);
+      this.findings.segmentMissing(expected, (this.#places[end] ?? place).segmentIndex);
     } else if (unexpected && place.field === undefined) {
       this.findings.segmentUnexpected('SEGMENT_UNEXPECTED', place.segmentIndex, expectedNames(problem));
     } else {
@@ -171,11 +173,12 @@ class Interpreter {
     const { segmentIndex, field = 0, repetition } = place;
     const { name } = this.message.segments()[segmentIndex]!;
     const number = numberOf(element);
-    // Where the problem is with a field: the segment's element for one that is missing, else the field's.
-    const aboutField = element === (missing ? name : `${name}.${field}`);
+    const aboutField = element === name || (!missing && element === `${name}.${field}`);
     const at = { field, repetition, component: aboutField ? undefined : number, subcomponent: undefined };
-    const required = numberOf(expectedNames(problem).at(-1) ?? '');
-    if (missing || (unexpected && required > 0 && required < number)) {
+    const wanted = expectedNames(problem).at(-1) ?? '';
+    const required = numberOf(wanted);
+    const type = this.structure.segments.get(name);
+    if (missing || (unexpected && required < number && isRequired(type, wanted))) {
       const there = aboutField ? { ...at, field: required, repetition: 1 } : { ...at, component: required };
       this.findings.valueMissing(segmentIndex, there, '');
     } else if (unexpected && aboutField && repetition > 1) {
@@ -183,7 +186,7 @@ class Interpreter {
     } else if (unexpected) {
       this.findings.field('error', 'NOT_ALLOWED', segmentIndex, at, 'nothing', 'is not in the schema set');
     } else {
-      const expected = expectedOf(this.structure.segments.get(name), element) ?? 'a value of its type';
+      const expected = expectedOf(type, element) ?? 'a value of its type';
       this.findings.field('error', 'VALUE_INVALID', segmentIndex, at, expected, `not ${expected}`);
     }
   }
@@ -218,6 +221,14 @@ function expectedNames(problem: string): string[] {
 
 function numberOf(element: string): number {
   return Number(/\d+$/.exec(element)?.[0] ?? 0);
+}
+
+/** Whether a type requires a part of that name, in itself or in a part of it. */
+function isRequired(type: CompositeType | undefined, part: string): boolean {
+  return (
+    type?.required.some((number) => type.parts[number - 1]?.name === part) === true ||
+    type?.parts.some((each) => each?.type.kind === 'composite' && isRequired(each.type, part)) === true
+  );
 }
 
 /** What the data type of an element expects, in words. */
