@@ -12,6 +12,8 @@ export type { Separators } from './message/separators.js';
 export * from './acknowledgement.js';
 export * from './mapping/built-in.js';
 export * from './mapping/mapping.js';
+export * from './mapping/mappings.js';
+export type { MappingProblem } from './mapping/mapping-file.js';
 export * from './condition.js';
 export * from './schema/built-in-sets.js';
 export type { Strictness, ValidationOptions } from './schema/compiled-validator.js';

@@ -1,18 +1,20 @@
 import { expect } from 'chai';
 import { Message } from '../message/message.js';
-import { builtInMapping, builtInMappingNames, UnknownMappingError } from './built-in.js';
+import { builtInMapping } from './built-in.js';
+import { UnknownMappingError } from './mappings.js';
 
 describe('built-in mappings', () => {
   it('are found by name', () => {
-    expect(builtInMappingNames).to.include.members(['identity', 'phw']);
-    for (const name of builtInMappingNames) expect(builtInMapping(name).name).to.equal(name);
+    for (const name of ['identity', 'phw', 'chemocare', 'pims']) {
+      expect(builtInMapping(name).name).to.equal(name);
+    }
   });
 
   it('are listed when a name is wrong', () => {
     expect(() => builtInMapping('phx'))
       .to.throw(UnknownMappingError, '"phx"')
       .with.property('message')
-      .that.includes('identity, phw');
+      .that.includes('identity, chemocare, phw, pims');
     expect(() => builtInMapping('constructor')).to.throw(UnknownMappingError);
   });
 

@@ -1,27 +1,20 @@
-import { identity } from './identity.js';
+import { fileURLToPath } from 'node:url';
 import type { Mapping } from './mapping.js';
-import { phw } from './phw.js';
+import { type Mappings, openMappings } from './mappings.js';
 
-const mappings = new Map([identity, phw].map((mapping) => [mapping.name, mapping]));
+const opened = new Map<string, Mappings>();
 
-/** The names of the mappings that come with the hub. */
-export const builtInMappingNames: readonly string[] = [...mappings.keys()];
-
-/** A flow names a mapping that does not come with the hub. */
-export class UnknownMappingError extends Error {
-  override readonly name = 'UnknownMappingError';
-  readonly code = 'UNKNOWN_MAPPING';
-}
+/** The mappings that come with the hub: the folder `mappings/` beside this package's. */
+export const builtInMappingsDirectory = fileURLToPath(new URL('../../../mappings', import.meta.url));
 
 /**
- * Finds a mapping that comes with the hub.
+ * Finds a mapping, compiled once a process.
  *
- * @throws UnknownMappingError that lists the names there are
+ * @param directory a folder of mappings instead of those that come with the hub
+ * @throws UnknownMappingError that lists the names there are; BadMappingError
  */
-export function builtInMapping(name: string): Mapping {
-  const mapping = mappings.get(name);
-  if (mapping !== undefined) return mapping;
-  throw new UnknownMappingError(
-    `There is no mapping "${name}". Use one of: ${builtInMappingNames.join(', ')}`,
-  );
+export function builtInMapping(name: string, directory: string = builtInMappingsDirectory): Mapping {
+  let mappings = opened.get(directory);
+  if (mappings === undefined) opened.set(directory, (mappings = openMappings(directory)));
+  return mappings.get(name);
 }

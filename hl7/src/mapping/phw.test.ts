@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Message } from '../message/message.js';
 import { MappingError } from './mapping.js';
-import { phw } from './phw.js';
+import { builtInMapping } from './built-in.js';
+const phw = builtInMapping('phw');
 
 const MSH =
   'MSH|^~\\&|252|252|100|100|2026-03-04 09:15:27||ADT^A31^ADT_A05|20260304091527000001|P|2.5|||||GBR||EN||ITKv1.0';

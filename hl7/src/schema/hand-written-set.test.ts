@@ -32,6 +32,7 @@ const SEGMENTS = `
     <xsd:element name="LAB.6" type="EXTENDED" minOccurs="0"/>
     <xsd:element name="LAB.7" type="NOTED" minOccurs="0"/>
     <xsd:element name="LAB.8" type="KEY" minOccurs="0" maxOccurs="0"/>
+    <xsd:element name="LAB.9" type="FIRST" minOccurs="0"/>
   </xsd:sequence></xsd:complexType>
   <xsd:element name="RES" type="RES.CONTENT"/>
   <xsd:complexType name="RES.CONTENT"><xsd:sequence>
@@ -41,6 +42,7 @@ const SEGMENTS = `
   <xsd:complexType name="NTE.CONTENT"><xsd:sequence>
     <xsd:element name="NTE.1" type="xsd:string" minOccurs="0" maxOccurs="unbounded"/>
   </xsd:sequence></xsd:complexType>
+  <xsd:element name="SUM"><xsd:complexType/></xsd:element>
   <xsd:element name="ZNO"><xsd:complexType/></xsd:element>`;
 
 const TYPES = `
@@ -64,6 +66,9 @@ const TYPES = `
   <xsd:complexType name="INNER"><xsd:sequence>
     <xsd:element name="INNER.1" type="SHORT" minOccurs="0"/>
   </xsd:sequence></xsd:complexType>
+  <xsd:complexType name="FIRST"><xsd:sequence>
+    <xsd:element name="FIRST.1" type="PAIR"/><xsd:element name="FIRST.2" type="CODE" minOccurs="0"/>
+  </xsd:sequence></xsd:complexType>
   <xsd:complexType name="EXTENDED"><xsd:complexContent><xsd:extension base="PAIR">
     <xsd:attribute name="Item" type="xsd:string" fixed="1"/></xsd:extension></xsd:complexContent></xsd:complexType>
   <xsd:complexType name="NOTED"><xsd:annotation><xsd:documentation>A code</xsd:documentation></xsd:annotation>
@@ -82,6 +87,7 @@ const STRUCTURE = `
       <xsd:element ref="ZNO" minOccurs="0"/>
     </xsd:sequence></xsd:complexType></xsd:element>
     <xsd:element ref="NTE" minOccurs="0"/>
+    <xsd:sequence minOccurs="0"><xsd:element ref="SUM" minOccurs="2" maxOccurs="unbounded"/></xsd:sequence>
   </xsd:sequence></xsd:complexType></xsd:element>`;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'schema-sets-'));
@@ -156,7 +162,13 @@ describe('a hand-written schema set', () => {
     expect(errors('LAB|^ab&bc|||||^bc|A', 'NTE')).to.deep.equal([]);
     expect(errors('LAB|^ab&bc|||||ab|a', 'NTE')).to.have.length(2);
     expect(errors('LAB|^ab&bc|||||||x', 'NTE')).to.have.length(1);
-    expect(errors('LAB|^ab&bc||||||||x', 'NTE')).to.have.length(1);
+    expect(errors('LAB|^ab&bc||||abcab', 'NTE')).to.have.length(1);
+    expect(errors('LAB|^ab&bc||||||||&ab', 'NTE')).to.deep.equal([]);
+    expect(errors('LAB|^ab&bc||||||||&ab^A', 'NTE')).to.deep.equal([]);
+    expect(errors('LAB|^ab&bc||||||||^A', 'NTE')).to.deep.equal(['LAB-9.1: empty: expected a value']);
+    expect(errors('LAB|^ab&bc|||||||||x', 'NTE')).to.have.length(1);
+    expect(errors('LAB|^ab&bc', 'NTE', 'SUM')).to.deep.equal(['LAB_R01: segment SUM is missing after SUM']);
+    expect(errors('LAB|^ab&bc', 'NTE', 'SUM', 'SUM', 'SUM', 'SUM')).to.deep.equal([]);
   });
 
   it('is understood by both engines in the same way, whatever the message', () => {
@@ -181,7 +193,7 @@ describe('a hand-written schema set', () => {
       fc.constant('^ab&bc'),
       fc.array(field, { maxLength: 8 }).map((parts) => parts.join('|')),
     );
-    const name = fc.constantFrom('LAB', 'LAB', 'RES', 'RES', 'NTE', 'NTE', 'ZNO', 'ZAB', 'QQQ');
+    const name = fc.constantFrom('LAB', 'LAB', 'RES', 'RES', 'NTE', 'NTE', 'SUM', 'ZNO', 'ZAB', 'QQQ');
     const segment = fc.tuple(name, fields).map((both) => both.join('|'));
     const ordered = fc.array(name, { maxLength: 12 }).map((names) => {
       return names.map((each) => (each === 'RES' ? 'RES|^bc' : each === 'LAB' ? 'LAB|^ab&bc' : each));

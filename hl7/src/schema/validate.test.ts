@@ -261,11 +261,11 @@ describe('validation', () => {
   });
 
   it('keeps no more findings than it says, and the first error always', () => {
-    const warned = `ZZZ\rAL1|1||a${'|x'.repeat(3000)}`;
+    const warned = `AL1|1||a|||${'|x'.repeat(3000)}`;
     const bytes = message(MSH, EVN, PID, PV1, warned, 'AL1|x||a');
     const findings = validateBytes(bytes, phw);
     expect(findings).to.have.length(MOST_FINDINGS);
-    expect(isValid(findings)).to.equal(false);
+    expect(findings.filter(({ severity }) => severity === 'error')).to.have.length(1);
   });
 
   it('takes messages of a megabyte in a moment, whatever they are made of', function () {

@@ -1,0 +1,83 @@
+import type { Message } from '../message/message.js';
+import { MessageError } from '../message/message-error.js';
+import type { Separators } from '../message/separators.js';
+import { type EmptyEnds, emptyEnds, withoutEmptyEnds } from './empty-ends.js';
+import { MappingError } from './mapping.js';
+import { type Level, type Place, separatorBetween } from './place.js';
+import { SourceSegment } from './source-segment.js';
+
+/** The message that is being mapped, and where in it the mapping is. */
+export class Context {
+  readonly message: Message;
+  readonly separators: Separators;
+  readonly emptyEnds: EmptyEnds;
+  readonly segment: SourceSegment;
+  /** Which of the segments with its name that is, from 1. */
+  occurrence = 1;
+  /** How many segments there were so far, by their place in the mapping's list. */
+  readonly occurrences: number[];
+  /** Which repetition `[*]` stands for, from 1; 0 outside such a rule. */
+  repetition = 0;
+  /** The number of the last place in what a slice has read. */
+  reached = 0;
+  /** What conditions gave that are about the message as a whole, by their numbers. */
+  readonly held: (boolean | undefined)[] = [];
+
+  /** @param blocks how many names of segments the mapping lists */
+  constructor(message: Message, blocks: number) {
+    this.occurrences = new Array<number>(blocks).fill(0);
+    this.message = message;
+    this.separators = message.separators;
+    this.emptyEnds = emptyEnds(message.separators);
+    this.segment = new SourceSegment(message.separators);
+  }
+
+  /**
+   * @throws MessageError NO_SEPARATOR when the message declares no such separator
+   */
+  separator(level: Level): string {
+    const separator = separatorBetween(level, this.separators);
+    if (separator !== undefined) return separator;
+    throw new MessageError(
+      'NO_SEPARATOR',
+      'The message declares too few separators in MSH-2 for what the mapping has to write',
+    );
+  }
+
+  /**
+   * A field of another segment than the one that is being mapped, all repetitions, trimmed; '' when absent.
+   *
+   * @throws MappingError AMBIGUOUS_SEGMENT in the second group of a message (of a merge, say) for a segment that there
+   *   are several of: which one is meant could be another patient's
+   */
+  foreignField(place: Place): string {
+    const [field] = place.at;
+    const wanted = place.occurrence ?? 1;
+    let found: string | undefined;
+    let occurrence = 0;
+    for (const segment of this.message.segments()) {
+      if (!segment.is(place.segment)) continue;
+      occurrence += 1;
+      if (occurrence === wanted) {
+        found = segment.field(field);
+        if (this.occurrence === 1 || place.occurrence !== undefined) break;
+      } else if (found !== undefined) {
+        throw new MappingError(
+          'AMBIGUOUS_SEGMENT',
+          place.source,
+          `The message has several ${place.segment} segments, and the mapping does not say which of them ` +
+            `${place.source} is in: it must name it, as in ${place.segment}[1]`,
+        );
+      }
+    }
+    return found === undefined ? '' : withoutEmptyEnds(found, this.emptyEnds);
+  }
+
+  /** A place as errors name it: `PID[2]-13[3].1` for `PID-13[*].1` where the mapping is in those. */
+  nameOf({ source, segment, occurrence }: Place, own: boolean): string {
+    const name = source.replace('[*]', `[${this.repetition}]`);
+    return own && occurrence === undefined && this.occurrence > 1
+      ? `${segment}[${this.occurrence}]${name.slice(segment.length)}`
+      : name;
+  }
+}
