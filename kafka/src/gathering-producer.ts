@@ -1,6 +1,7 @@
 import type { Producer } from 'kafkajs';
 import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { withinDeadline } from './deadline.js';
 import { KafkaError, StoreError } from './kafka-error.js';
 import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
@@ -176,12 +177,6 @@ export class GatheringProducer {
     this.#roundStarted = performance.now();
     const { connection, retryForMs } = this.#options;
     let client: Client | undefined;
-    let deadline: NodeJS.Timeout | undefined;
-    const timedOut = new Promise<never>((_, reject) => {
-      deadline = setTimeout(() => {
-        reject(new Error(`no answer within ${retryForMs} ms`));
-      }, retryForMs);
-    });
     try {
       const send = async (): Promise<void> => {
         const connected = await (this.#connected ??= this.#connect((opened) => (client = opened)));
@@ -190,7 +185,7 @@ export class GatheringProducer {
         const results = await Promise.allSettled(parts.map((part) => this.#store(connected.producer, part)));
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       };
-      await Promise.race([send(), timedOut]);
+      await withinDeadline(retryForMs, send());
     } catch (error) {
       client?.discard();
       this.#connected = undefined;
@@ -203,7 +198,6 @@ export class GatheringProducer {
       for (const { failed } of round) failed(failure);
       throw failure;
     } finally {
-      clearTimeout(deadline);
       this.#roundStarted = undefined;
     }
   }

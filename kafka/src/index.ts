@@ -8,3 +8,4 @@ export type { IncomingRecord, OutgoingRecord } from './record.js';
 export * from './topic-admin.js';
 export * from './consumer.js';
 export type * from './incoming-batch.js';
+export * from './partition-transactions.js';

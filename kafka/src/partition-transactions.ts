@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Producer, Transaction } from 'kafkajs';
+import { type Client, openClient } from './client.js';
+import type { KafkaConnection, KafkaLog } from './connection.js';
+import type { IncomingBatch } from './incoming-batch.js';
+import { withinDeadline } from './deadline.js';
+import { KafkaError } from './kafka-error.js';
+import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
+import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
+
+export interface PartitionTransactionsOptions {
+  connection: KafkaConnection;
+  /** The group that consumes the batches, and whose offsets are committed. */
+  groupId: string;
+  /** After so long a broker ends a transaction that its producer has left open; default 10,000 ms. */
+  transactionTimeoutMs?: number;
+  log?: KafkaLog;
+  /** A transaction has failed: end the process, and let it be started anew. */
+  onFatal: (error: unknown) => void;
+}
+
+/** A partition that this process writes for. */
+interface Claim {
+  generation: number;
+  client: Client;
+  producer: Producer;
+  parted: PartitionedRecords;
+  /** The batch in hand. */
+  batch: IncomingBatch;
+  /** What comes before this offset has been processed and committed. */
+  position: bigint;
+  isInUse: boolean;
+}
+
+/** How long one transaction, claiming included, may take, in milliseconds. */
+const DEADLINE = 30_000;
+
+/**
+ * Writes what was made of consumed records, and commits their offsets, in one transaction: exactly once.
+ *
+ * kafkajs does not tell the broker which generation of the group commits (KIP-447), so a process that was suspended
+ * and has lost its partitions could still commit. Therefore each input partition has a transactional id of its own,
+ * and who is given the partition claims that id first: this ends what a former holder has left open, and shuts it
+ * out. Only then can the committed offset be relied upon; a batch that begins elsewhere was fetched before a former
+ * holder's last commit, and is fetched again.
+ *
+ * After an error nobody can know whether the transaction was committed, and kafkajs's producer is of no more use. So
+ * the process gives up; the next to claim the partition finds out.
+ */
+export class PartitionTransactions {
+  readonly #options: PartitionTransactionsOptions;
+  readonly #claims = new Map<string, Claim>();
+  #hasFailed = false;
+
+  constructor(options: PartitionTransactionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Writes records, commits that all of the batch before `nextOffset` is done, and resolves it in the batch.
+   *
+   * @param records in the order in which they are to be stored; may be none
+   * @returns whether it was done; if not, leave the batch. After an error, `onFatal` has been called
+   */
+  async run(batch: IncomingBatch, records: readonly OutgoingRecord[], nextOffset: bigint): Promise<boolean> {
+    if (this.#hasFailed || !batch.isCurrent()) return false;
+    try {
+      return await withinDeadline(DEADLINE, this.#run(batch, records, nextOffset));
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#discardClaims();
+      const sentence = `The transaction for partition ${batch.partition} of ${batch.topic} failed: ${(error as Error).message}. This process must end; what was not committed is done again.`;
+      this.#options.onFatal(new KafkaError('TRANSACTION_FAILED', sentence, { cause: error }));
+      return false;
+    }
+  }
+
+  /** Disconnects; to be called once no batch is in hand. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#claims.values()].map(({ producer }) => producer.disconnect()));
+    this.#discardClaims();
+  }
+
+  async #run(batch: IncomingBatch, records: readonly OutgoingRecord[], nextOffset: bigint): Promise<boolean> {
+    const name = `${this.#options.groupId}-${batch.topic}-${batch.partition}`;
+    let claim = this.#claims.get(name);
+    const isNew = claim?.generation !== batch.generation;
+    if (claim === undefined || isNew) {
+      this.#discardFormerClaims(batch.generation);
+      claim = await this.#claim(name, batch);
+    }
+    claim.isInUse = true;
+    try {
+      const isElsewhere = isNew
+        ? batch.fetchedFrom !== claim.position
+        : batch !== claim.batch && batch.fetchedFrom < claim.position;
+      if (isElsewhere) batch.seek(claim.position);
+      if (!batch.isCurrent()) return false;
+
+      claim.batch = batch;
+      const transaction = await claim.producer.transaction();
+      for (const part of await claim.parted.part(records, (record) => record)) await send(transaction, part);
+      await this.#sendOffset(transaction, batch, nextOffset);
+      await transaction.commit();
+      claim.position = nextOffset;
+    } finally {
+      claim.isInUse = false;
+    }
+    batch.resolve(nextOffset - 1n);
+    return true;
+  }
+
+  async #claim(transactionalId: string, batch: IncomingBatch): Promise<Claim> {
+    const { connection, log, groupId, transactionTimeoutMs = 10_000 } = this.#options;
+    const client = openClient({
+      connection,
+      log,
+      // A transaction that follows another at once is told to wait, for milliseconds; kafkajs would wait 300.
+      retry: { initialRetryTime: 5, multiplier: 1.5, maxRetryTime: 1000, retries: 60 },
+    });
+    const producer = client.kafka.producer({
+      transactionalId,
+      transactionTimeout: transactionTimeoutMs,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: alreadyParted,
+    });
+    const parted = new PartitionedRecords(client.kafka);
+    const { generation } = batch;
+    const claim: Claim = { generation, client, producer, parted, batch, position: 0n, isInUse: true };
+    this.#claims.set(transactionalId, claim);
+
+    await producer.connect();
+    // To connect does not shut a former holder out; to begin a transaction does.
+    await (await producer.transaction()).abort();
+
+    const admin = client.kafka.admin();
+    await admin.connect();
+    // The group's coordinator may be moving; kafkajs asks only the one that it had found.
+    const [offsets] = await again(
+      (error) => error.retriable === true,
+      () => admin.fetchOffsets({ groupId, topics: [batch.topic] }),
+    );
+    await admin.disconnect();
+    const committed = BigInt(
+      offsets!.partitions.find(({ partition }) => partition === batch.partition)!.offset,
+    );
+    // Where nothing has been committed yet, the batch is from the beginning of the topic.
+    claim.position = committed >= 0n ? committed : batch.fetchedFrom;
+    return claim;
+  }
+
+  async #sendOffset(
+    transaction: Transaction,
+    { topic, partition }: IncomingBatch,
+    nextOffset: bigint,
+  ): Promise<void> {
+    const topics = [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }];
+    // The former transaction is still being ended. kafkajs waits for that before it sends records, and only then.
+    await again(
+      (error) => error.type === 'CONCURRENT_TRANSACTIONS',
+      () => transaction.sendOffsets({ consumerGroupId: this.#options.groupId, topics }),
+    );
+  }
+
+  #discardFormerClaims(generation: number): void {
+    for (const [name, claim] of this.#claims) {
+      if (claim.generation === generation || claim.isInUse) continue;
+      claim.client.discard();
+      this.#claims.delete(name);
+    }
+  }
+
+  #discardClaims(): void {
+    for (const { client } of this.#claims.values()) client.discard();
+    this.#claims.clear();
+  }
+}
+
+async function send(transaction: Transaction, part: PartitionRecords<OutgoingRecord>): Promise<void> {
+  const { topic, items, messages } = part;
+  for (let from = 0, to = 0; from < items.length; from = to) {
+    let bytes = 0;
+    do {
+      bytes += recordBytes(items[to]!);
+      to += 1;
+    } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
+    await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
+  }
+}
+
+/** Does what a broker has refused for the moment until it succeeds, for as long as a transaction may take. */
+async function again<T>(
+  isPassing: (error: { readonly type?: unknown; readonly retriable?: unknown }) => boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (const deadline = performance.now() + DEADLINE; ;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error as object) || performance.now() > deadline) throw error;
+      await delay(5);
+    }
+  }
+}
