@@ -13,7 +13,7 @@ for (const name of chosen) {
   }
 }
 for (const name of chosen.length > 0 ? chosen : Object.keys(sections)) {
-  if (!json) console.log(`${name}`);
+  if (!json) console.log(name);
   for (const comparison of sections[name]!()) print(comparison);
 }
 

@@ -57,7 +57,7 @@ export function compare(
 export function perSecond({ run }: Contestant, turnMs: number): number {
   const began = performance.now();
   let times = 0;
-  let elapsed = 0;
+  let elapsed: number;
   do {
     for (let i = 0; i < 50; i += 1) kept = run();
     times += 50;

@@ -34,13 +34,20 @@ export class Health {
       };
       switch (request.url) {
         case '/livez':
-          return answer(200, 'live\n');
+          answer(200, 'live\n');
+          return;
         case '/readyz':
-          return ready() ? answer(200, 'ready\n') : answer(503, 'not ready\n');
+          if (ready()) answer(200, 'ready\n');
+          else answer(503, 'not ready\n');
+          return;
         case '/metrics':
           registry.metrics().then(
-            (text) => answer(200, text, registry.contentType),
-            () => answer(500, 'metrics could not be collected\n'),
+            (text) => {
+              answer(200, text, registry.contentType);
+            },
+            () => {
+              answer(500, 'metrics could not be collected\n');
+            },
           );
           return;
         default:

@@ -12,6 +12,7 @@ export function createLog(level: string, fields: Readonly<Record<string, string>
     level,
     defaultMeta: fields,
     format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- so winston types it
     transports: [new winston.transports.Console()],
   });
 }
