@@ -9,3 +9,4 @@ export * from './topic-admin.js';
 export * from './consumer.js';
 export type * from './incoming-batch.js';
 export * from './partition-transactions.js';
+export * from './exclusive-writer.js';

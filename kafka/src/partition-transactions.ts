@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Producer, Transaction } from 'kafkajs';
-import { type Client, openClient } from './client.js';
+import type { Transaction } from 'kafkajs';
+import { type ClaimedProducer, openClaimedProducer } from './claimed-producer.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { withinDeadline } from './deadline.js';
 import { KafkaError } from './kafka-error.js';
-import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
+import type { PartitionRecords } from './partitioned-records.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
 export interface PartitionTransactionsOptions {
@@ -20,11 +20,8 @@ export interface PartitionTransactionsOptions {
 }
 
 /** A partition that this process writes for. */
-interface Claim {
+interface Claim extends Omit<ClaimedProducer, 'claim'> {
   generation: number;
-  client: Client;
-  producer: Producer;
-  parted: PartitionedRecords;
   /** The batch in hand. */
   batch: IncomingBatch;
   /** What comes before this offset has been processed and committed. */
@@ -111,31 +108,15 @@ export class PartitionTransactions {
   }
 
   async #claim(transactionalId: string, batch: IncomingBatch): Promise<Claim> {
-    const { connection, log, groupId, transactionTimeoutMs = 10_000 } = this.#options;
-    const client = openClient({
-      connection,
-      log,
-      // A transaction that follows another at once is told to wait, for milliseconds; kafkajs would wait 300.
-      retry: { initialRetryTime: 5, multiplier: 1.5, maxRetryTime: 1000, retries: 60 },
-    });
-    const producer = client.kafka.producer({
-      transactionalId,
-      transactionTimeout: transactionTimeoutMs,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: alreadyParted,
-    });
-    const parted = new PartitionedRecords(client.kafka);
+    const { connection, log, groupId, transactionTimeoutMs } = this.#options;
+    const claimed = openClaimedProducer(transactionalId, connection, log, transactionTimeoutMs);
     const { generation } = batch;
-    const claim: Claim = { generation, client, producer, parted, batch, position: 0n, isInUse: true };
+    const claim: Claim = { ...claimed, generation, batch, position: 0n, isInUse: true };
     this.#claims.set(transactionalId, claim);
 
-    await producer.connect();
-    // To connect does not shut a former holder out; to begin a transaction does.
-    await (await producer.transaction()).abort();
+    await claimed.claim();
 
-    const admin = client.kafka.admin();
+    const admin = claimed.client.kafka.admin();
     await admin.connect();
     // The group's coordinator may be moving; kafkajs asks only the one that it had found.
     const [offsets] = await again(

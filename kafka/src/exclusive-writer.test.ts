@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { ExclusiveWriter } from './exclusive-writer.js';
+import { KafkaError } from './kafka-error.js';
+
+describe('an exclusive writer', function () {
+  this.timeout(60_000);
+
+  let kafka: BrokerUnderTest;
+  before(async function () {
+    this.timeout(180_000);
+    kafka = await BrokerUnderTest.start();
+  });
+  after(() => kafka.stop());
+
+  const open = (claim: string): Promise<ExclusiveWriter> =>
+    ExclusiveWriter.open({ connection: kafka.connection, claim });
+
+  it('writes to several topics at once, in order', async () => {
+    const [one, other] = [await kafka.topic(), await kafka.topic()];
+    const writer = await open('order');
+    await writer.write([textRecord(one, 'a'), textRecord(other, 'x'), textRecord(one, 'b')]);
+    await writer.write([textRecord(one, 'c')]);
+    await writer.close();
+    expect(await kafka.values(one)).to.deep.equal(['a', 'b', 'c']);
+    expect(await kafka.values(other)).to.deep.equal(['x']);
+  });
+
+  it('writes all or nothing', async () => {
+    const [one, small] = [await kafka.topic(), await kafka.topic(1, { 'max.message.bytes': '1000' })];
+    const writer = await open('whole');
+    const failed = await writer
+      .write([textRecord(one, 'a'), textRecord(small, 'x'.repeat(5000))])
+      .catch(String);
+    expect(failed).to.include('KafkaError');
+    const next = await open('whole');
+    await next.write([textRecord(one, 'b')]);
+    await next.close();
+    expect(await kafka.values(one)).to.deep.equal(['b']);
+  });
+
+  it('shuts out who held the claim before', async () => {
+    const topic = await kafka.topic();
+    const [former, heir] = [await open('claim'), await open('claim')];
+    const error: unknown = await former
+      .write([textRecord(topic, 'former')])
+      .catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(KafkaError).with.property('code', 'TRANSACTION_FAILED');
+    await heir.write([textRecord(topic, 'heir')]);
+    await heir.close();
+    expect(await kafka.values(topic)).to.deep.equal(['heir']);
+  });
+});

@@ -1,0 +1,77 @@
+import { type ClaimedProducer, openClaimedProducer } from './claimed-producer.js';
+import type { KafkaConnection, KafkaLog } from './connection.js';
+import { withinDeadline } from './deadline.js';
+import { KafkaError } from './kafka-error.js';
+import type { OutgoingRecord } from './record.js';
+
+export interface ExclusiveWriterOptions {
+  connection: KafkaConnection;
+  /** What only one writer at a time may hold: a transactional id. */
+  claim: string;
+  log?: KafkaLog;
+}
+
+/** How long one transaction may take, in milliseconds. */
+const DEADLINE = 30_000;
+
+/**
+ * Writes records in transactions, for as long as nobody else has opened a writer with the same claim. So what was
+ * read after the writer was opened and is the claim's alone to write can't have changed when a write succeeds.
+ */
+export class ExclusiveWriter {
+  readonly #claimed: ClaimedProducer;
+  readonly #name: string;
+
+  private constructor(claimed: ClaimedProducer, name: string) {
+    this.#claimed = claimed;
+    this.#name = name;
+  }
+
+  /**
+   * Shuts out whoever held the claim, and ends what they have left open.
+   *
+   * @throws KafkaError UNREACHABLE
+   */
+  static async open({ connection, claim, log }: ExclusiveWriterOptions): Promise<ExclusiveWriter> {
+    const claimed = openClaimedProducer(claim, connection, log);
+    try {
+      await withinDeadline(DEADLINE, claimed.claim());
+    } catch (error) {
+      claimed.client.discard();
+      const where = connection.bootstrapServers.join(', ');
+      const sentence = `Kafka can't be written to at ${where}: ${(error as Error).message}. Is the address right, and does Kafka run?`;
+      throw new KafkaError('UNREACHABLE', sentence, { cause: error });
+    }
+    return new ExclusiveWriter(claimed, claim);
+  }
+
+  /**
+   * Writes records, all of them or none.
+   *
+   * @param records in the order in which they are to be stored
+   * @throws KafkaError TRANSACTION_FAILED; whether they were written can then be seen only by reading
+   */
+  async write(records: readonly OutgoingRecord[]): Promise<void> {
+    try {
+      await withinDeadline(DEADLINE, this.#write(records));
+    } catch (error) {
+      this.#claimed.client.discard();
+      const sentence = `The transaction of ${this.#name} failed: ${(error as Error).message}. Perhaps another process has taken over; look at what was written before you try again.`;
+      throw new KafkaError('TRANSACTION_FAILED', sentence, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#claimed.producer.disconnect().catch(() => undefined);
+    this.#claimed.client.discard();
+  }
+
+  async #write(records: readonly OutgoingRecord[]): Promise<void> {
+    const parts = await this.#claimed.parted.part(records, (record) => record);
+    const transaction = await this.#claimed.producer.transaction();
+    for (const { topic, messages } of parts) {
+      await transaction.send({ topic, messages, acks: -1, timeout: 10_000 });
+    }
+    await transaction.commit();
+  }
+}
