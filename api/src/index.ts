@@ -8,5 +8,6 @@ export * from './plan.js';
 export * from './problem.js';
 export * from './quantity.js';
 export * from './resources.js';
+export * from './status.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';
