@@ -23,3 +23,4 @@ export { SchemaError, type SchemaErrorCode } from './schema/schema-error.js';
 export { SchemaSet, SchemaSets } from './schema/schema-set.js';
 export { toXml } from './schema/to-xml.js';
 export * from './schema/validate.js';
+export { type Names, namesOf, type PartName } from './names/names.js';
