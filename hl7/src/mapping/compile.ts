@@ -1,7 +1,6 @@
 import { Conditions, type Holds } from './conditions.js';
 import { Context } from './context.js';
 import { Tables } from './conversion.js';
-import { withoutEmptyEnds } from './empty-ends.js';
 import { DefinitionError } from './definition-error.js';
 import type { BlockDefinition, MappingDefinition } from './definition.js';
 import { type Mapping, MappingError } from './mapping.js';
@@ -123,17 +122,11 @@ function written(context: Context, block: Block, er7: string | undefined): strin
   context.occurrence = context.occurrences[id] = context.occurrences[id]! + 1;
   if (holds !== undefined && !holds(context)) return '';
   const start = isHeader ? headerStart(context.separators) : block.name;
-  const source = er7 === undefined ? '' : trimmed(er7, isHeader ? start.length : 0, context);
+  const source = er7 === undefined ? '' : context.trimmed(er7, isHeader ? start.length : 0);
   if (action === 'copy') return source + '\r';
   context.segment.open(source, isHeader, action.upTo);
   const made = action.write(context, start, isHeader ? 2 : 0);
   return made === start && !isHeader ? '' : made + '\r';
-}
-
-/** A segment as a draft would write it; `from` where its separators are declared, which are no empty ends. */
-function trimmed(er7: string, from: number, { emptyEnds }: Context): string {
-  if (from === 0) return withoutEmptyEnds(er7, emptyEnds);
-  return er7.slice(0, from) + withoutEmptyEnds(er7.slice(from), emptyEnds);
 }
 
 function compileRefusals(

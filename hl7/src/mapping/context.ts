@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.js';
 import { MessageError } from '../message/message-error.js';
 import type { Separators } from '../message/separators.js';
-import { type EmptyEnds, emptyEnds, withoutEmptyEnds } from './empty-ends.js';
+import { hasEmptyEnds, withoutEmptyEnds } from '../message/empty-ends.js';
 import { MappingError } from './mapping.js';
 import { type Level, type Place, separatorBetween } from './place.js';
 import { SourceSegment } from './source-segment.js';
@@ -10,7 +10,6 @@ import { SourceSegment } from './source-segment.js';
 export class Context {
   readonly message: Message;
   readonly separators: Separators;
-  readonly emptyEnds: EmptyEnds;
   readonly segment: SourceSegment;
   /** Which of the segments with its name that is, from 1. */
   occurrence = 1;
@@ -20,6 +19,7 @@ export class Context {
   repetition = 0;
   /** The number of the last place in what a slice has read. */
   reached = 0;
+  readonly #hasEmptyEnds: boolean;
   /** What conditions gave that are about the message as a whole, by their numbers. */
   readonly held: (boolean | undefined)[] = [];
 
@@ -28,8 +28,14 @@ export class Context {
     this.occurrences = new Array<number>(blocks).fill(0);
     this.message = message;
     this.separators = message.separators;
-    this.emptyEnds = emptyEnds(message.separators);
     this.segment = new SourceSegment(message.separators);
+    const { bytes, separators } = message;
+    this.#hasEmptyEnds = hasEmptyEnds(bytes, 4 + separators.encodingCharacters.length, separators);
+  }
+
+  /** A segment or field of the source without its empty ends; `from` where to begin: behind MSH-2. */
+  trimmed(er7: string, from = 0): string {
+    return this.#hasEmptyEnds ? withoutEmptyEnds(er7, this.separators, from) : er7;
   }
 
   /**
@@ -70,7 +76,7 @@ export class Context {
         );
       }
     }
-    return found === undefined ? '' : withoutEmptyEnds(found, this.emptyEnds);
+    return found === undefined ? '' : this.trimmed(found);
   }
 
   /** A place as errors name it: `PID[2]-13[3].1` for `PID-13[*].1` where the mapping is in those. */

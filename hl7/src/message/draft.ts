@@ -1,3 +1,4 @@
+import { hasEmptyEnds, withoutEmptyEnds } from './empty-ends.js';
 import { escapeText } from './escape.js';
 import { type Message } from './message.js';
 import { MessageError } from './message-error.js';
@@ -169,12 +170,8 @@ export class MessageDraft {
   toBytes(options: { readonly keepEmptyEnds?: boolean } = {}): Buffer {
     const { separators } = this.#message;
     const start = 'MSH' + separators.field + separators.encodingCharacters;
-    const written = (textOf: (segment: DraftSegment) => string): string => {
-      let er7 = '';
-      for (const segment of this.segments) er7 += textOf(segment) + '\r';
-      return er7;
-    };
-    const er7 = written((segment) => segment.withStart(start));
+    let er7 = '';
+    for (const segment of this.segments) er7 += segment.withStart(start) + '\r';
     if (this.#isTouched && NOT_A_BYTE.test(er7)) {
       throw new MessageError(
         'UNENCODABLE_TEXT',
@@ -182,12 +179,8 @@ export class MessageDraft {
       );
     }
     const bytes = Buffer.from(er7, 'latin1');
-    if (options.keepEmptyEnds === true || !endsEmpty(bytes, start.length, separators)) return bytes;
-    // Rare, and dear: so it is done only where there is something to take off.
-    return Buffer.from(
-      written((segment) => segmentEr7(segment, separators)),
-      'latin1',
-    );
+    if (options.keepEmptyEnds === true || !hasEmptyEnds(bytes, start.length, separators)) return bytes;
+    return Buffer.from(withoutEmptyEnds(er7, separators, start.length), 'latin1');
   }
 
   get #isTouched(): boolean {
@@ -262,67 +255,3 @@ function edited(
 
 /** Characters that no latin1 view has. */
 const NOT_A_BYTE = /[\u0100-\uffff]/;
-
-/** For each byte: 1 to 4 for the separators from the innermost, 5 for CR, 0 for any other. */
-const ranksOf = new WeakMap<Separators, Uint8Array>();
-
-function ranks(separators: Separators): Uint8Array {
-  let known = ranksOf.get(separators);
-  if (known === undefined) {
-    known = new Uint8Array(256);
-    const { subcomponent, component, repetition, field } = separators;
-    [subcomponent, component, repetition, field, '\r'].forEach((character, index) => {
-      if (character !== undefined) known![character.charCodeAt(0)] = index + 1;
-    });
-    ranksOf.set(separators, known);
-  }
-  return known;
-}
-
-const REPETITION_RANK = 3;
-
-/**
- * Looks a whole message through once for a part that ends empty, which is where a separator other than that of
- * repetitions stands before one further out.
- *
- * @param from where to begin: behind MSH-2, which holds every separator
- */
-function endsEmpty(bytes: Buffer, from: number, separators: Separators): boolean {
-  const rankOf = ranks(separators);
-  let before = 0;
-  for (let at = from; at < bytes.length; at++) {
-    const rank = rankOf[bytes[at]!]!;
-    if (rank > before && before !== 0 && before !== REPETITION_RANK) return true;
-    before = rank;
-  }
-  return false;
-}
-
-function segmentEr7({ name, fields }: DraftSegment, separators: Separators): string {
-  const isHeader = name === 'MSH';
-  const trimmed = fields.slice(isHeader ? 3 : 1).map((field) => trimField(field, separators));
-  const start = isHeader ? name + separators.field + separators.encodingCharacters : name;
-  return trimEnd([start, ...trimmed].join(separators.field), separators.field);
-}
-
-function trimField(field: string, { component, subcomponent, repetition }: Separators): string {
-  if (!field.includes(component) && (subcomponent === undefined || !field.includes(subcomponent)))
-    return field;
-  return parts(field, repetition)
-    .map((whole) =>
-      trimEnd(
-        whole
-          .split(component)
-          .map((inComponent) => trimEnd(inComponent, subcomponent))
-          .join(component),
-        component,
-      ),
-    )
-    .join(repetition);
-}
-
-function trimEnd(text: string, separator: string | undefined): string {
-  let end = text.length;
-  while (end > 0 && text[end - 1] === separator) end--;
-  return text.slice(0, end);
-}

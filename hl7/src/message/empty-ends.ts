@@ -1,0 +1,76 @@
+import type { Separators } from './separators.js';
+
+/**
+ * Empty ends are subcomponents, components and fields that are empty and have none behind them that is not. Where they
+ * are is plain to see: a separator stands before one further out, or before the end. Empty repetitions at an end are
+ * none, for how many there are means something.
+ */
+
+/** For each byte: 1 to 4 for the separators from the innermost, 5 for the ends of segments, 0 for any other. */
+const known = new WeakMap<Separators, Uint8Array>();
+
+const REPETITION = 3;
+const SEGMENT_END = 5;
+
+function ranks(separators: Separators): Uint8Array {
+  let ranksOf = known.get(separators);
+  if (ranksOf === undefined) {
+    ranksOf = new Uint8Array(256);
+    const { subcomponent, component, repetition, field } = separators;
+    [subcomponent, component, repetition, field, '\r'].forEach((character, index) => {
+      if (character !== undefined) ranksOf![character.charCodeAt(0)] = index + 1;
+    });
+    ranksOf['\n'.charCodeAt(0)] = SEGMENT_END;
+    known.set(separators, ranksOf);
+  }
+  return ranksOf;
+}
+
+/**
+ * Looks a whole message through once for empty ends.
+ *
+ * @param from where to begin: behind MSH-2, which holds every separator
+ */
+export function hasEmptyEnds(bytes: Uint8Array, from: number, separators: Separators): boolean {
+  const ranksOf = ranks(separators);
+  let before = 0;
+  for (let at = from; at < bytes.length; at++) {
+    const rank = ranksOf[bytes[at]!]!;
+    if (rank > before && before !== 0 && before !== REPETITION) return true;
+    before = rank;
+  }
+  return before !== 0 && before !== REPETITION && before !== SEGMENT_END;
+}
+
+/**
+ * ER7 without its empty ends.
+ *
+ * @param er7 a segment, several that end with CR, or a part of one, as a latin1 view
+ * @param from where to begin: behind MSH-2 where that is in it
+ * @returns the same string where there is nothing to take off
+ */
+export function withoutEmptyEnds(er7: string, separators: Separators, from = 0): string {
+  const ranksOf = ranks(separators);
+  const isEmptyBefore = (text: string, at: number, rank: number): boolean => {
+    const before = ranksOf[text.charCodeAt(at - 1)]!;
+    return before > 0 && before < rank && before !== REPETITION;
+  };
+  let kept = er7.slice(0, from);
+  let start = from;
+  for (let at = from; at <= er7.length; at++) {
+    const rank = at === er7.length ? SEGMENT_END : ranksOf[er7.charCodeAt(at)]!;
+    if (rank === 0) continue;
+    let end = at;
+    while (end > start && isEmptyBefore(er7, end, rank)) end--;
+    if (end === at) continue;
+    kept += er7.slice(start, end);
+    if (end === start) {
+      // What came before it may have an empty end only now, as in `a^&|`.
+      let last = kept.length;
+      while (last > from && isEmptyBefore(kept, last, rank)) last--;
+      kept = kept.slice(0, last);
+    }
+    start = at;
+  }
+  return start === from ? er7 : kept + er7.slice(start);
+}
