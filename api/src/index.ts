@@ -1,4 +1,6 @@
 /** Resource types, their defaults, and the plan made from them. Imports nothing of ours and does no I/O. */
+export * from './dead-letter-mark.js';
+export { celKey, type CelValidation } from './cel-rule.js';
 export * from './destination.js';
 export * from './hub.js';
 export * from './integration-flow.js';

@@ -1,9 +1,10 @@
 /** A whole hub on this machine: an embedded Kafka (or a given one), its topics, and a process for every stage. */
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
+import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
@@ -72,6 +73,7 @@ export class LocalHub {
         });
       }
       const bootstrapServers = broker?.bootstrapServers ?? [kafka!];
+      await writeFile(join(directory, KAFKA_ADDRESS_FILE), bootstrapServers.join(','));
       const plan = planLocally(manifests, { bootstrapServers, embedded: broker !== undefined, addresses });
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);

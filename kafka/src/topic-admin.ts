@@ -92,6 +92,11 @@ export class TopicAdmin {
     return [...created, ...(await this.#addPartitions(specs)), ...(await this.#repairSettings(specs))];
   }
 
+  /** The names of all topics that there are. */
+  async listTopics(): Promise<string[]> {
+    return (await this.#admin.listTopics()).sort();
+  }
+
   /** The offsets up to which a group has consumed a topic, by partition; -1 where it has committed none. */
   async committedOffsets(groupId: string, topic: string): Promise<Map<number, bigint>> {
     const [offsets] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });

@@ -1,0 +1,52 @@
+/**
+ * What people have done with a dead letter: a record in the topic of the letter, written in the transaction that does
+ * it. So the topic itself says what is still to be done, and who did the rest and why.
+ */
+import type { RecordHeaders } from './message-record.js';
+
+export type DeadLetterAction = 'replayed' | 'dropped';
+
+export interface DeadLetterMark {
+  readonly action: DeadLetterAction;
+  /** The letter: partition/offset in the topic that the mark is in. */
+  readonly letter: string;
+  readonly who: string;
+  readonly why: string;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** The topic that it was written to again; empty where it was dropped. */
+  readonly target: string;
+}
+
+const typePrefix = 'dev.integrationhub.dead-letter.';
+
+/** Builds a mark's headers; its record has no value worth reading. */
+export function markHeaders(mark: DeadLetterMark): RecordHeaders {
+  return {
+    ce_specversion: '1.0',
+    ce_id: `${mark.letter}-${mark.action}-${mark.time}`,
+    ce_source: '/ihub/dead-letters',
+    ce_type: `${typePrefix}${mark.action}.v1`,
+    ce_time: mark.time,
+    ce_subject: mark.letter,
+    ce_who: mark.who,
+    ce_why: mark.why,
+    ce_target: mark.target,
+  };
+}
+
+/** Reads a mark back; undefined where the record is none. */
+export function readMark(headers: Readonly<Record<string, Buffer | undefined>>): DeadLetterMark | undefined {
+  const text = (name: string): string => headers[name]?.toString('utf8') ?? '';
+  const type = text('ce_type');
+  const action = (['replayed', 'dropped'] as const).find((one) => type === `${typePrefix}${one}.v1`);
+  if (action === undefined) return undefined;
+  return {
+    action,
+    letter: text('ce_subject'),
+    who: text('ce_who'),
+    why: text('ce_why'),
+    time: text('ce_time'),
+    target: text('ce_target'),
+  };
+}
