@@ -79,7 +79,7 @@ describe('all ER7 flows', function () {
       ['out-2', (text) => text.replace('^^^140^PI~', '^^^999^PI~'), []],
       [
         'out-3',
-        (text) => text.replace('01\rPD1', '20260301|Y\rPD1').replace('^^^140^', '^^^252^'),
+        (text) => text.replace('|||01\rPD1', '20260301|Y||01\rPD1').replace('^^^140^', '^^^252^'),
         ['wis', 'phw'],
       ],
       [
