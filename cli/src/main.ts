@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { register as registerDeadLetters } from './dead-letters.js';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
 import { register as registerUp } from './up.js';
@@ -18,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     // What is wrong is told below, in one place and one form.
     .configureOutput({ outputError: () => undefined });
-  for (const register of [registerUp, registerSend, registerReceive]) register(program);
+  for (const register of [registerUp, registerSend, registerReceive, registerDeadLetters]) register(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {
