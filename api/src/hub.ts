@@ -1,54 +1,116 @@
-/** `Hub`: the platform in one namespace: which Kafka it uses and which zones it spans. */
+/** `Hub`: the platform in one namespace: which Kafka it uses, which zones it spans, what its workers are given. */
 import { z } from 'zod';
-import { apiVersion, metadata } from './metadata.js';
-import { duration } from './quantity.js';
+import { distinct, named, textMatching, withRule } from './cel-rule.js';
+import { apiVersion, kubernetesName, metadata } from './metadata.js';
+import { cpu, duration, size } from './quantity.js';
+
+const copies = z.int().min(1).max(12).meta({ format: 'int32' });
+
+const kafka = z.strictObject({
+  bootstrapServers: distinct(
+    z
+      .array(
+        textMatching(
+          /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$/,
+          259,
+          'must be HOST:PORT, for example kafka-bootstrap:9092',
+        ),
+      )
+      .min(1, 'must name at least one broker')
+      .max(32),
+    'must not name a broker twice',
+  ).describe('Brokers to ask first, as HOST:PORT. The others are learned from them.'),
+  replicationFactor: copies
+    .optional()
+    .describe('Copies of every record. Absent: two in each zone, and one where no zones are named.'),
+  minInsyncReplicas: copies
+    .optional()
+    .describe(
+      'Copies that must exist before a message is acknowledged. Absent: more than half, which is more than one of two zones can hold.',
+    ),
+  retention: duration('1h', '3650d').default('14d').describe('How long records are kept in topics.'),
+});
+
+/** What each worker of a role is given. There is no limit of cpu: it would halt a worker in the middle of a burst. */
+const resources = (role: string, cpuDefault: string, memoryDefault: string) =>
+  z
+    .strictObject({
+      cpu: cpu('10m', '64')
+        .default(cpuDefault)
+        .describe('Share of processors promised to each worker, in quotes: "250m" or "2". It may use more.'),
+      memory: size('64Mi', '64Gi')
+        .default(memoryDefault)
+        .describe('Memory promised to each worker, which it may not exceed.'),
+    })
+    .prefault({})
+    .describe(`What each ${role} is given.`);
+
+const workers = z.strictObject({
+  image: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(512)
+    .optional()
+    .describe('Container image of the workers. Absent: the one that the operator was installed with.'),
+  imagePullPolicy: z
+    .enum(['IfNotPresent', 'Always', 'Never'], 'must be IfNotPresent, Always or Never')
+    .default('IfNotPresent')
+    .describe('When a node fetches the image.'),
+  imagePullSecrets: named(
+    z
+      .array(
+        z
+          .strictObject({ name: kubernetesName.describe('Name of a Secret in the same namespace.') })
+          .describe('A Secret of type kubernetes.io/dockerconfigjson.'),
+      )
+      .max(10),
+    'must not name a Secret twice',
+  )
+    .default([])
+    .describe('Secrets with which the image is fetched.'),
+  logLevel: z
+    .enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug')
+    .default('info')
+    .describe('Least level at which workers log. No level writes patient data.'),
+  resources: z
+    .strictObject({
+      listener: resources('listener', '100m', '512Mi'),
+      transformer: resources('transformer', '100m', '384Mi'),
+      sender: resources('sender', '50m', '256Mi'),
+    })
+    .prefault({})
+    .describe('Processor and memory of each role.'),
+});
 
 /** The zod schema of a Hub, with every default. */
-export const hub = z.strictObject({
-  apiVersion: z.literal(apiVersion, `must be ${apiVersion}`),
-  kind: z.literal('Hub'),
-  metadata,
-  spec: z.strictObject({
-    kafka: z
+export const hub = z
+  .strictObject({
+    apiVersion: z.literal(apiVersion, `must be ${apiVersion}`),
+    kind: z.literal('Hub'),
+    metadata,
+    spec: z
       .strictObject({
-        bootstrapServers: z
-          .array(
-            z.string().regex(/^[^\s:]+:[0-9]{1,5}$/, 'must be HOST:PORT, for example kafka-bootstrap:9092'),
-          )
-          .min(1, 'must name at least one broker'),
-        replicationFactor: z
-          .int()
-          .min(1)
-          .max(12)
-          .optional()
-          .describe('Copies of every record. Absent: two in each zone, and one where no zones are named.'),
-        minInsyncReplicas: z
-          .int()
-          .min(1)
-          .max(12)
-          .optional()
-          .describe('Copies that must exist before an acknowledgement. Absent: more than one zone can hold.'),
-        retention: duration('1h', '3650d').default('14d').describe('How long records are kept in topics.'),
+        kafka: withRule(kafka, {
+          cel: '!has(self.minInsyncReplicas) || (has(self.replicationFactor) && self.minInsyncReplicas <= self.replicationFactor)',
+          holds: ({ replicationFactor, minInsyncReplicas }) =>
+            minInsyncReplicas === undefined ||
+            (replicationFactor !== undefined && minInsyncReplicas <= replicationFactor),
+          message: 'needs a replicationFactor that is at least as large',
+          field: 'minInsyncReplicas',
+        }).describe('The Kafka that keeps the messages, and how it keeps them.'),
+        zones: distinct(
+          z.array(z.string().min(1, 'must not be empty').max(63)).max(5),
+          'must not name a zone twice',
+        )
+          .default([])
+          .describe(
+            'The availability zones, by the topology.kubernetes.io/zone label of their nodes. Workers and copies of messages are spread over them. Empty: one place without zones.',
+          ),
+        workers: workers.prefault({}).describe('What the workers run on: image, log level, resources.'),
       })
-      .superRefine((kafka, context) => {
-        const { replicationFactor, minInsyncReplicas } = kafka;
-        if (minInsyncReplicas === undefined) return;
-        if (replicationFactor === undefined || minInsyncReplicas > replicationFactor) {
-          context.addIssue({
-            code: 'custom',
-            path: ['minInsyncReplicas'],
-            message: 'needs a replicationFactor that is at least as large',
-          });
-        }
-      }),
-    zones: z
-      .array(z.string().min(1))
-      .max(5)
-      .default([])
-      .refine((zones) => new Set(zones).size === zones.length, 'must not name a zone twice')
-      .describe('The availability zones, by their topology.kubernetes.io/zone label.'),
-  }),
-  status: z.unknown().optional(),
-});
+      .describe('What the platform runs on.'),
+    status: z.unknown().optional(),
+  })
+  .describe('The platform in one namespace: its Kafka, its zones and its workers. A namespace has one.');
 
 export type Hub = z.output<typeof hub>;

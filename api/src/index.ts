@@ -5,7 +5,7 @@ export * from './destination.js';
 export * from './hub.js';
 export * from './integration-flow.js';
 export * from './message-record.js';
-export { apiVersion } from './metadata.js';
+export { apiVersion, resourceName } from './metadata.js';
 export * from './plan.js';
 export * from './problem.js';
 export * from './quantity.js';

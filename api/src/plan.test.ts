@@ -132,7 +132,6 @@ describe('plan', () => {
       flow('good', 2575),
       flow('same-port', 2575),
       flow('no-destination', 2580, 'destinations: [{name: mip}]'),
-      flow('twice', 2581, 'destinations: [{name: mpi, when: "true"}, {name: mpi, when: "false"}]'),
       flow('good', 2582),
       flow('mpi', 2583),
     ];
@@ -141,9 +140,18 @@ describe('plan', () => {
     expect(problems.map(problemText)).to.deep.equal([
       'IntegrationFlow/same-port: spec.listener.mllp.port 2575 is already the port of the flow good; choose another',
       'IntegrationFlow/no-destination: spec.destinations[0].name "mip" is no Destination in this namespace; create it or correct the name',
-      'IntegrationFlow/twice: spec.destinations[1].name names "mpi" twice; join the two conditions with ||',
       'IntegrationFlow/good: metadata.name is the name of two resources of this kind; remove or rename one',
       'IntegrationFlow/mpi: metadata.name is also the name of a Destination; their dead letters would mix, so rename one',
+    ]);
+  });
+
+  it('gives every worker the Hub’s log level', () => {
+    const loud = hub('{kafka: {bootstrapServers: ["kafka:9092"]}, workers: {logLevel: debug}}');
+    const { stages } = plan(loud, [flow('phw-to-mpi', 2575, mapped)], [destination()]);
+    expect(stages.map(({ configuration }) => configuration.logLevel)).to.deep.equal([
+      'debug',
+      'debug',
+      'debug',
     ]);
   });
 

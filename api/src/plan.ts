@@ -101,18 +101,12 @@ function soundFlows(
       const message = `${port} is already the port of the flow ${holder}; choose another`;
       found.push({ code: 'PORT_TAKEN', resource, field: 'spec.listener.mllp.port', message });
     }
-    const seen = new Set<string>();
     flow.spec.destinations.forEach((destination, index) => {
       const field = `spec.destinations[${index}].name`;
       if (!destinations.has(destination.name)) {
         const message = `"${destination.name}" is no Destination in this namespace; create it or correct the name`;
         found.push({ code: 'MISSING_DESTINATION', resource, field, message });
       }
-      if (seen.has(destination.name)) {
-        const message = `names "${destination.name}" twice; join the two conditions with ||`;
-        found.push({ code: 'DUPLICATE', resource, field, message });
-      }
-      seen.add(destination.name);
     });
     problems.push(...found);
     if (found.length === 0) ports.set(port, name);
@@ -132,7 +126,7 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
     namespace,
     kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
     health,
-    logLevel: 'info' as const,
+    logLevel: hub.spec.workers.logLevel,
     deadLetterTopic: deadLetters,
     flow: name,
     healthBoard: spec.healthBoard ?? '',
@@ -239,7 +233,7 @@ function planDestination(
       namespace,
       kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
       health,
-      logLevel: 'info',
+      logLevel: hub.spec.workers.logLevel,
       deadLetterTopic: deadLetters,
       destination: name,
       group: `ihub.${namespace}.${name}.sender`,

@@ -43,6 +43,7 @@ describe('readResources', () => {
     expect(read?.spec).to.deep.equal({
       listener: {
         mllp: { port: 2575, maxConnections: 2000, frameTimeout: '60s' },
+        service: { type: 'ClusterIP' },
         maxMessageSize: '1Mi',
         charset: 'UNICODE UTF-8',
         accept: { rules: [] },
@@ -52,6 +53,8 @@ describe('readResources', () => {
       ordering: { by: 'Flow' },
       destinations: [{ name: 'mpi' }],
       availability: { replicasPerZone: 1 },
+      deletionPolicy: 'Keep',
+      drainTimeout: '10m',
     });
   });
 
@@ -69,6 +72,7 @@ describe('readResources', () => {
 
   const listener = 'listener: {mllp: {}}';
   const to = 'destinations: [{name: mpi}]';
+  const rule = '{name: a, when: "true", message: no}';
   const wrong: [name: string, text: string, expected: string][] = [
     [
       'a misspelt field',
@@ -173,7 +177,27 @@ describe('readResources', () => {
     [
       'a name with capitals',
       flow(`{${listener}, ${to}}`).replace('phw-to-mpi', 'PHW'),
-      'IntegrationFlow/PHW: metadata.name must be lower-case letters, digits and hyphens, and begin and end with a letter or digit, such as phw-to-mpi',
+      'IntegrationFlow/PHW: metadata.name must be lower-case letters, digits and hyphens, begin with a letter and end with a letter or digit, such as phw-to-mpi',
+    ],
+    [
+      'a destination twice',
+      flow(`{${listener}, destinations: [{name: mpi, when: "true"}, {name: mpi, when: "false"}]}`),
+      'IntegrationFlow/phw-to-mpi: spec.destinations must not name a destination twice; join the two conditions with ||',
+    ],
+    [
+      'a rule twice',
+      flow(`{listener: {mllp: {}, accept: {rules: [${rule}, ${rule}]}}, ${to}}`),
+      'IntegrationFlow/phw-to-mpi: spec.listener.accept.rules must not give two rules one name',
+    ],
+    [
+      'a port of nodes where none is opened',
+      flow(`{listener: {mllp: {}, service: {nodePort: 30075}}, ${to}}`),
+      'IntegrationFlow/phw-to-mpi: spec.listener.service.nodePort belongs to type NodePort or LoadBalancer; remove it or set type',
+    ],
+    [
+      'less processor than the least',
+      hub('{kafka: {bootstrapServers: ["k:1"]}, workers: {resources: {sender: {cpu: 5m}}}}'),
+      'Hub/hub: spec.workers.resources.sender.cpu must be at least 10m',
     ],
     [
       'another version',

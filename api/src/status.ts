@@ -49,88 +49,103 @@ const zones = z
   .optional()
   .describe('In how many zones every stage has a ready worker, of how many, such as 2/2.');
 
+const report = 'What the operator last found. It is written by the operator alone.';
+
 /** Status of an IntegrationFlow. */
-export const flowStatus = z.strictObject({
-  observedGeneration: generation.optional(),
-  conditions: conditions('Ready, TopicsReady, Listening, Delivering and ZoneRedundant'),
-  zones,
-  replicasPerZone: z
-    .int()
-    .min(0)
-    .meta({ format: 'int32' })
-    .optional()
-    .describe('Workers of each stage that the operator has asked for in each zone.'),
-  counts: z
-    .strictObject({
-      received: count
-        .optional()
-        .describe('Messages stored and acknowledged since the flow’s topics were made.'),
-      sent: count
-        .optional()
-        .describe('Of them, those that have left for, or were delivered to, a destination.'),
-      backlog: count.optional().describe('Messages that are stored and not yet dealt with.'),
-      deadLetters: count.optional().describe('Messages set aside that are kept in the dead-letter topic.'),
-    })
-    .optional()
-    .describe(
-      'Messages, counted in Kafka’s offsets. They are renewed every few moments, not at each message.',
-    ),
-  endpoints: z
-    .array(
-      z
-        .strictObject({
-          name: z.string().max(63).describe('Name of the port, such as mllp.'),
-          host: z.string().max(253).describe('Host name or address to connect to.'),
-          port: z.int().min(1).max(65_535).meta({ format: 'int32' }).describe('TCP port to connect to.'),
-        })
-        .describe('One address.'),
-    )
-    .max(32)
-    .optional()
-    .describe('Where senders of messages connect.'),
-});
+export const flowStatus = z
+  .strictObject({
+    observedGeneration: generation.optional(),
+    conditions: conditions('Ready, TopicsReady, Listening, Delivering and ZoneRedundant'),
+    zones,
+    replicasPerZone: z
+      .int()
+      .min(0)
+      .meta({ format: 'int32' })
+      .optional()
+      .describe('Workers of each stage that the operator has asked for in each zone.'),
+    counts: z
+      .strictObject({
+        received: count
+          .optional()
+          .describe('Messages stored and acknowledged since the flow’s topics were made.'),
+        sent: count
+          .optional()
+          .describe('Of them, those that have left for, or were delivered to, a destination.'),
+        backlog: count.optional().describe('Messages that are stored and not yet dealt with.'),
+        deadLetters: count.optional().describe('Messages set aside that are kept in the dead-letter topic.'),
+      })
+      .optional()
+      .describe(
+        'Messages, counted in Kafka’s offsets. They are renewed every few moments, not at each message.',
+      ),
+    endpoints: z
+      .array(
+        z
+          .strictObject({
+            name: z.string().max(63).describe('Name of the port, such as mllp.'),
+            host: z.string().max(253).describe('Host name or address to connect to.'),
+            port: z.int().min(1).max(65_535).meta({ format: 'int32' }).describe('TCP port to connect to.'),
+          })
+          .describe('One address.'),
+      )
+      .max(32)
+      .optional()
+      .describe('Where senders of messages connect.'),
+  })
+  .describe(report);
 
 /** Status of a Destination. */
-export const destinationStatus = z.strictObject({
-  observedGeneration: generation.optional(),
-  conditions: conditions('Ready, TopicsReady, Delivering and ZoneRedundant'),
-  zones,
-  flows: z
-    .array(z.string().max(63))
-    .max(10_000)
-    .meta({ 'x-kubernetes-list-type': 'set' })
-    .optional()
-    .describe('The IntegrationFlows that name this destination.'),
-  counts: z
-    .strictObject({
-      sent: count.optional().describe('Messages that the receiver has acknowledged, or that were set aside.'),
-      backlog: count.optional().describe('Messages that wait to be delivered.'),
-      deadLetters: count.optional().describe('Messages set aside that are kept in the dead-letter topic.'),
-    })
-    .optional()
-    .describe(
-      'Messages, counted in Kafka’s offsets. They are renewed every few moments, not at each message.',
-    ),
-});
+export const destinationStatus = z
+  .strictObject({
+    observedGeneration: generation.optional(),
+    conditions: conditions('Ready, TopicsReady, Delivering and ZoneRedundant'),
+    zones,
+    flows: z
+      .array(z.string().max(63))
+      .max(10_000)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe('The IntegrationFlows that name this destination.'),
+    counts: z
+      .strictObject({
+        sent: count
+          .optional()
+          .describe('Messages that the receiver has acknowledged, or that were set aside.'),
+        backlog: count.optional().describe('Messages that wait to be delivered.'),
+        deadLetters: count.optional().describe('Messages set aside that are kept in the dead-letter topic.'),
+      })
+      .optional()
+      .describe(
+        'Messages, counted in Kafka’s offsets. They are renewed every few moments, not at each message.',
+      ),
+  })
+  .describe(report);
 
 /** Status of a Hub. */
-export const hubStatus = z.strictObject({
-  observedGeneration: generation.optional(),
-  conditions: conditions('Ready and KafkaReachable'),
-  brokers: z.int().min(0).meta({ format: 'int32' }).optional().describe('Kafka brokers that are reachable.'),
-  flows: z
-    .int()
-    .min(0)
-    .meta({ format: 'int32' })
-    .optional()
-    .describe('IntegrationFlows in the Hub’s namespace.'),
-  readyFlows: z
-    .int()
-    .min(0)
-    .meta({ format: 'int32' })
-    .optional()
-    .describe('Of them, those whose Ready condition is True.'),
-});
+export const hubStatus = z
+  .strictObject({
+    observedGeneration: generation.optional(),
+    conditions: conditions('Ready and KafkaReachable'),
+    brokers: z
+      .int()
+      .min(0)
+      .meta({ format: 'int32' })
+      .optional()
+      .describe('Kafka brokers that are reachable.'),
+    flows: z
+      .int()
+      .min(0)
+      .meta({ format: 'int32' })
+      .optional()
+      .describe('IntegrationFlows in the Hub’s namespace.'),
+    readyFlows: z
+      .int()
+      .min(0)
+      .meta({ format: 'int32' })
+      .optional()
+      .describe('Of them, those whose Ready condition is True.'),
+  })
+  .describe(report);
 
 export type Condition = z.output<typeof condition>;
 export type FlowStatus = z.output<typeof flowStatus>;
