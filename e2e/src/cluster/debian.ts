@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { cached } from './cache.js';
+import { ClusterError } from './cluster-error.js';
+
+const run = promisify(execFile);
+
+/** What a node runs that Debian has, and the libraries that these want beside libc. */
+const PACKAGES = [
+  ...['containerd', 'runc', 'containernetworking-plugins', 'nftables'],
+  ...['libseccomp2', 'libnftables1', 'libnftnl11', 'libmnl0', 'libedit2', 'libbsd0', 'libmd0'],
+  ...['libjansson4', 'libgmp10', 'libtinfo6'],
+];
+
+/** Where the programs of the Debian packages are, none of which is installed in the system. */
+export interface DebianPrograms {
+  /** The folder that holds `usr/`. */
+  root: string;
+  /** What a process needs to find the programs and their libraries. */
+  environment: { PATH: string; LD_LIBRARY_PATH: string };
+}
+
+/**
+ * Fetches Debian packages and unpacks them into the user's cache, once. It needs apt and dpkg but not root, and
+ * leaves the system's package lists as they are.
+ *
+ * @throws ClusterError PACKAGES_MISSING
+ */
+export async function debianPrograms(): Promise<DebianPrograms> {
+  const sum = createHash('sha256').update(PACKAGES.join(' ')).digest('hex').slice(0, 12);
+  const root = await cached(`debian-${sum}`, fetchPackages).catch((error: unknown) => {
+    throw new ClusterError(
+      'PACKAGES_MISSING',
+      `The nodes' programs could not be had from Debian's packages; the test cluster needs Debian 12 or later with its mirror within reach. It said: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  });
+  return {
+    root,
+    environment: {
+      PATH: [join(root, 'usr/bin'), join(root, 'usr/sbin'), process.env.PATH ?? ''].join(':'),
+      LD_LIBRARY_PATH: join(
+        root,
+        'usr/lib',
+        (await readdir(join(root, 'usr/lib'))).find(isLibraryFolder) ?? '',
+      ),
+    },
+  };
+}
+
+async function fetchPackages(directory: string): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'ihub-packages-'));
+  try {
+    const apt = [
+      '-qq',
+      ...['-o', `Dir::State::lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${work}`],
+      // Root's downloads would go through a user that may not write here.
+      ...['-o', 'Debug::NoLocking=1', '-o', 'APT::Sandbox::User=root'],
+    ];
+    const debs = join(work, 'debs');
+    for (const needed of ['lists/partial', 'archives/partial', 'debs']) {
+      await mkdir(join(work, needed), { recursive: true });
+    }
+    await run('apt-get', [...apt, 'update']);
+    await run('apt-get', [...apt, 'download', ...PACKAGES], { cwd: debs });
+    for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), directory]);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Debian has a folder of libraries for each architecture: `x86_64-linux-gnu`. */
+function isLibraryFolder(name: string): boolean {
+  return name.endsWith('-linux-gnu');
+}
