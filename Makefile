@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format unit test demo bench clean
+.PHONY: help install build lint format crds unit test demo bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -19,6 +19,10 @@ lint: build ## Check style and types
 
 format: install ## Format every file
 	npm run --silent format
+
+crds: install ## Write the CustomResourceDefinitions in crds/ from the schemas in api/
+	npx --no-install tsc --build crds
+	npx --no-install node crds/dist/write.js
 
 unit: build ## Run the unit tests
 	npm run --silent test:unit

@@ -23,13 +23,11 @@ export const resourceName = withRule(
 );
 
 /** A name that Kubernetes gave out or checks itself: of a namespace, a Secret. */
-export const kubernetesName = z
-  .string()
-  .max(63)
-  .regex(
-    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
-    'must be lower-case letters, digits and hyphens, and begin and end with a letter or digit',
-  );
+export const kubernetesName = textMatching(
+  /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+  63,
+  'must be lower-case letters, digits and hyphens, and begin and end with a letter or digit',
+);
 
 /** Kubernetes' object metadata as far as we read it; what else is there (uid, managedFields …) is left alone. */
 export const metadata = z.looseObject({
