@@ -1,6 +1,11 @@
 /** Why a test cluster, or a part of it, could not be had; stable, for programs to tell apart. */
 export type ClusterErrorCode =
-  'GO_MISSING' | 'BUILD_FAILED' | 'OPENSSL_FAILED' | 'COMPONENT_NOT_STARTED' | 'COMPONENT_NOT_STOPPED';
+  | 'GO_MISSING'
+  | 'BUILD_FAILED'
+  | 'OPENSSL_FAILED'
+  | 'PACKAGES_MISSING'
+  | 'COMPONENT_NOT_STARTED'
+  | 'COMPONENT_NOT_STOPPED';
 
 /** A test cluster could not be built, started or stopped; the message says what to do. */
 export class ClusterError extends Error {
