@@ -1,9 +1,22 @@
 import { Command, CommanderError } from 'commander';
 import { register as registerDeadLetters } from './dead-letters.js';
+import { register as registerExplain } from './explain.js';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
+import { register as registerTransform } from './transform.js';
 import { register as registerUp } from './up.js';
 import { USAGE_EXIT_CODE, usageSentence } from './usage-error.js';
+import { register as registerValidate } from './validate.js';
+
+const COMMANDS = [
+  registerUp,
+  registerSend,
+  registerReceive,
+  registerValidate,
+  registerTransform,
+  registerExplain,
+  registerDeadLetters,
+];
 
 /**
  * Runs the `ihub` command and sets the exit code of the process: 0 when all went well, 2 for wrong input, and what
@@ -19,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride()
     // What is wrong is told below, in one place and one form.
     .configureOutput({ outputError: () => undefined });
-  for (const register of [registerUp, registerSend, registerReceive, registerDeadLetters]) register(program);
+  for (const register of COMMANDS) register(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {

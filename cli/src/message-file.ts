@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { encodeFrame, FrameDecoder, Message, START_BLOCK } from '@integration-hub/hl7';
 import { UsageError } from './usage-error.js';
 
@@ -9,23 +10,49 @@ export interface FileMessage {
   readonly controlId: string;
 }
 
+/** One of the messages of a file. */
+export interface PlacedMessage extends FileMessage {
+  /** Which of the file's messages it is, from 1. */
+  readonly number: number;
+  /** The same in words: `phw.hl7`, or `phw.hl7, message 2` where the file has several. */
+  readonly place: string;
+}
+
 /**
- * Reads the messages of a file: MLLP frames, each as it stands, when the file begins with a start block; otherwise
- * text with segments that end with CR, LF or CRLF, in which each line that starts with MSH begins a message. Segments
- * of text are given CR ends, and empty lines are left out.
+ * Reads what should be the messages of a file: MLLP frames, each as it stands, when the file begins with a start
+ * block; otherwise text with segments that end with CR, LF or CRLF, in which each line that starts with MSH begins a
+ * message. Segments of text are given CR ends, and empty lines are left out.
  *
+ * @param file a path, or `-` for the standard input
+ * @throws UsageError when the file can't be read, is empty or has broken frames
+ */
+export async function readMessages(file: string): Promise<PlacedMessage[]> {
+  const name = file === '-' ? 'standard input' : file;
+  const content = await contentOf(file);
+  const messages = content[0] === START_BLOCK ? framesOf(name, content) : messagesOf(name, content);
+  return messages.map((bytes, index) => ({
+    bytes,
+    controlId: controlIdOf(bytes),
+    number: index + 1,
+    place: messages.length === 1 ? name : `${name}, message ${index + 1}`,
+  }));
+}
+
+/**
+ * Reads the messages of a file that are to be sent.
+ *
+ * @param file as for readMessages
  * @throws UsageError when the file can't be read or is not HL7 v2 in ER7
  */
 export async function readMessageFile(file: string): Promise<FileMessage[]> {
-  const bytes = await contentOf(file);
-  const messages = bytes[0] === START_BLOCK ? framesOf(file, bytes) : messagesOf(file, bytes);
-  for (const message of messages) {
-    if (!message.toString('latin1', 0, 3).startsWith('MSH')) {
+  const messages = await readMessages(file);
+  for (const { bytes } of messages) {
+    if (!bytes.toString('latin1', 0, 3).startsWith('MSH')) {
       throw new UsageError(`${file} is not HL7 v2: each message in it must begin with MSH`);
     }
-    checkFrameable(file, message);
+    checkFrameable(file, bytes);
   }
-  return messages.map((message) => ({ bytes: message, controlId: controlIdOf(message) }));
+  return messages;
 }
 
 /** The same message with `-n` behind its MSH-10. The rest of it stays as it is, byte for byte. */
@@ -41,7 +68,7 @@ export function numbered({ bytes, controlId }: FileMessage, n: number): FileMess
 
 async function contentOf(file: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return file === '-' ? await buffer(process.stdin) : await readFile(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
