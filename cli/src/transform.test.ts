@@ -81,10 +81,13 @@ describe('ihub transform', () => {
   });
 
   it('says what is wrong with a mapping, by file and line', async () => {
-    const path = await file('mapping.yaml', 'description: wrong\nsegments:\n  MSH:\n    - copi: MSH-3\n');
+    const path = await file(
+      'mapping.yaml',
+      'description: wrong\nother segments: drop\nsegments:\n  MSH:\n    - copi: MSH-3\n',
+    );
     const { ihub, code } = await transform(['--mapping', path, '-'], text('P1'));
     expect(code).to.equal(2);
-    expect(ihub.stderr).to.match(/mapping\.yaml:4: .*"copi:"/);
+    expect(ihub.stderr).to.match(/^ihub: .*mapping\.yaml:5: .*"copi/);
   });
 
   const unknown: Record<string, [string, RegExp]> = {
