@@ -37,6 +37,15 @@ export const destination = z
             connectTimeout: duration('100ms', '5m')
               .default('10s')
               .describe('How long a connection may take to open.'),
+            connections: z
+              .int()
+              .min(1)
+              .max(64)
+              .meta({ format: 'int32' })
+              .default(1)
+              .describe(
+                'Connections that each replica of the sender keeps. Messages of one order go one after another all the same; more connections serve several orders at once.',
+              ),
           })
           .describe('The receiving system, reached over MLLP.'),
         ackTimeout: duration('100ms', '10m')

@@ -104,7 +104,7 @@ function between(
   return withRule(
     withRule(textMatching(pattern, longest, message), bound('>=', least, 'at least')),
     bound('<=', most, 'at most'),
-  );
+  ).meta({ range: `From ${least} to ${most}.` });
 }
 
 /** The rule that one duration of an object is not longer than another of its durations. */

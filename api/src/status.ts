@@ -29,7 +29,7 @@ export const condition = z
       .string()
       .min(1)
       .max(1_024)
-      .regex(/^[A-Z][A-Za-z]*$/)
+      .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
       .describe('Why it is so, in one word for programs, such as MissingDestination.'),
     message: z.string().max(32_768).describe('Why it is so and what to do, for people.'),
   })

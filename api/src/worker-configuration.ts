@@ -98,7 +98,12 @@ export const senderConfiguration = z.strictObject({
   group: text,
   topic: text,
   partitions: z.int().min(1),
-  mllp: z.strictObject({ host: text, port: tcpPort, connectTimeoutMs: milliseconds }),
+  mllp: z.strictObject({
+    host: text,
+    port: tcpPort,
+    connectTimeoutMs: milliseconds,
+    connections: z.int().min(1),
+  }),
   ackTimeoutMs: milliseconds,
   /** null: as fast as the receiver acknowledges. */
   messagesPerMinute: z.int().min(1).nullable(),

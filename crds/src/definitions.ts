@@ -201,13 +201,13 @@ function resourceSchema({ schema, status }: Kind): StructuralSchema {
     properties: {
       apiVersion: { type: 'string', description: `Version of this form of resource: ${apiVersion}.` },
       kind: { type: 'string', description: 'Kind of the resource, as in the heading.' },
-      metadata: { type: 'object' },
+      metadata: { type: 'object', properties: { name: { type: 'string' } } },
       spec: structuralSchema(schema.shape.spec),
       status: structuralSchema(status),
     },
     // Kubernetes lets no rule stand in metadata itself.
     [celKey]: structuralSchema(resourceName)[celKey]!.map(({ rule, message }): CelValidation => {
-      return { rule: rule.replaceAll('self', 'self.metadata.name'), message };
+      return { rule: rule.replaceAll('self', 'self.metadata.name'), message, fieldPath: '.metadata.name' };
     }),
   };
 }

@@ -12,7 +12,13 @@ describe('structuralSchema', () => {
     expect(structuralSchema(schema)).to.deep.equal({
       type: 'object',
       properties: {
-        port: { type: 'integer', description: 'A port.', minimum: 1, maximum: 9, default: 5 },
+        port: {
+          type: 'integer',
+          description: 'A port. From 1 to 9. Default: 5.',
+          minimum: 1,
+          maximum: 9,
+          default: 5,
+        },
         retry: {
           type: 'object',
           default: { by: 'a' },
@@ -22,6 +28,12 @@ describe('structuralSchema', () => {
         annotations: { type: 'object', additionalProperties: { type: 'string', maxLength: 3 } },
       },
     });
+  });
+
+  it('completes a default with the defaults within', () => {
+    const inner = z.strictObject({ a: z.int().default(1), b: z.int().optional() }).prefault({});
+    const outer = z.strictObject({ inner, c: z.string().default('c') }).prefault({ c: 'd' });
+    expect(structuralSchema(outer).default).to.deep.equal({ inner: { a: 1 }, c: 'd' });
   });
 
   it('refuses what has no structural form', () => {

@@ -43,12 +43,14 @@ export function structuralSchema(schema: z.ZodType): StructuralSchema {
 }
 
 function structural(schema: z.core.JSONSchema.BaseSchema, path: string): StructuralSchema {
-  const { type, description, properties, items, additionalProperties, ...rest } = schema;
+  const { type, description, range, properties, items, additionalProperties, ...rest } = schema;
   if (typeof type !== 'string') throw new Error(`${path} has no type`);
   const result: StructuralSchema = { type, ...(description !== undefined && { description }) };
   for (const [keyword, value] of Object.entries(rest)) {
     // zod gives a time both; the API server knows the format.
     if (keyword === 'pattern' && rest.format === 'date-time') continue;
+    // The end of JavaScript's whole numbers is no limit of the field's own.
+    if (keyword === 'maximum' && value === Number.MAX_SAFE_INTEGER) continue;
     if (!keywords.includes(keyword))
       throw new Error(`${path} has ${keyword}, which no structural schema has`);
     result[keyword] = value;
@@ -62,10 +64,40 @@ function structural(schema: z.core.JSONSchema.BaseSchema, path: string): Structu
     if (Array.isArray(items)) throw new Error(`${path} is a tuple, which no structural schema has`);
     result.items = nested(items, `${path}[]`);
   }
+  if (description !== undefined) {
+    result.description = [description, rangeSentence(range, result), defaultSentence(result)]
+      .filter((sentence) => sentence !== undefined)
+      .join(' ');
+  }
+  // The API server tries the rules on a default as it stands, before it fills in the defaults within.
+  if ('default' in result) result.default = completed(result, result.default);
   // Fields that are not named are pruned by the API server, and refused where the client asks for strictness.
   if (!properties && additionalProperties)
     result.additionalProperties = nested(additionalProperties, `${path}{}`);
   return result;
+}
+
+/** `kubectl explain` shows neither ranges nor defaults, so the description says them. */
+function rangeSentence(range: unknown, { minimum, maximum }: StructuralSchema): string | undefined {
+  if (typeof range === 'string') return range;
+  return typeof minimum === 'number' && typeof maximum === 'number'
+    ? `From ${minimum} to ${maximum}.`
+    : undefined;
+}
+
+function defaultSentence(schema: StructuralSchema): string | undefined {
+  return ['string', 'number', 'boolean'].includes(typeof schema.default)
+    ? `Default: ${String(schema.default)}.`
+    : undefined;
+}
+
+/** A value of a schema with the defaults of its fields. */
+function completed({ properties }: StructuralSchema, value: unknown): unknown {
+  if (!properties) return value;
+  const defaults = Object.entries(properties)
+    .filter(([, property]) => 'default' in property)
+    .map(([name, property]) => [name, property.default]);
+  return { ...(Object.fromEntries(defaults) as object), ...(value as object) };
 }
 
 function nested(schema: z.core.JSONSchema._JSONSchema, path: string): StructuralSchema {
