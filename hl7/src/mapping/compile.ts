@@ -1,6 +1,7 @@
+import { ConditionError } from '../condition.js';
 import { Conditions, type Holds } from './conditions.js';
 import { Context } from './context.js';
-import { Tables } from './conversion.js';
+import { type Table, Tables } from './conversion.js';
 import { DefinitionError } from './definition-error.js';
 import type { BlockDefinition, MappingDefinition } from './definition.js';
 import { type Mapping, MappingError } from './mapping.js';
@@ -30,9 +31,14 @@ interface Block {
  * @returns a mapping that throws MappingError (refused, or a value that can't be converted), ConditionError when a
  *   condition fails, and MessageError when the message's separators or character set do not allow what is to be written
  */
-export function compileMapping(name: string, definition: MappingDefinition, report: Report): Mapping {
+export function compileMapping(
+  name: string,
+  definition: MappingDefinition,
+  tablesByName: Readonly<Record<string, Table>>,
+  report: Report,
+): Mapping {
   const conditions = new Conditions();
-  const tables = new Tables(definition.tables ?? {});
+  const tables = new Tables(tablesByName);
   const refuse = compileRefusals(definition, conditions, report);
   const blocks = compileBlocks(definition, { tables, conditions }, report);
   for (const table of Object.keys(tables.byName)) {
@@ -139,7 +145,7 @@ function compileRefusals(
     try {
       refusals.push({ holds: conditions.compile(when), code, message });
     } catch (error) {
-      report(['refuse', index], error);
+      report(['refuse', index, 'when'], error);
     }
   }
   return (context) => {
@@ -169,7 +175,7 @@ function compileBlocks(
         const compiled = compileBlock(name, options, parts, reportRule);
         blocks.set(name, { ...copied(name, blocks.size, name === 'MSH' ? 0 : index + 1), ...compiled });
       } catch (error) {
-        report(path, error);
+        report(error instanceof ConditionError ? [...path, 'when'] : path, error);
       }
     }
   }

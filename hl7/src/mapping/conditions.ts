@@ -2,6 +2,7 @@ import { compileCondition } from '../condition.js';
 import type { Message } from '../message/message.js';
 import { parsePath, type Path } from '../message/path.js';
 import type { Context } from './context.js';
+import type { MappingError } from './mapping.js';
 
 /** What a condition is about besides the message: the segment that is being mapped, and for `[*]` its field. */
 export interface Scope {
@@ -15,6 +16,8 @@ interface Compiled {
   /** Its number among the conditions of the mapping. */
   readonly number: number;
   readonly holds: (message: Message) => boolean;
+  /** The names of the segments that it has paths to; not MSH, of which there is one. */
+  readonly names: ReadonlySet<string>;
 }
 
 /** The conditions of one mapping, each compiled once and, where it can be, evaluated once a message. */
@@ -23,37 +26,63 @@ export class Conditions {
 
   /**
    * Compiles a condition. Paths in it that name the scope's segment without `[n]` are about the one that is being
-   * mapped, and of those, paths that name its field without `[n]` about the repetition that is being mapped.
+   * mapped, and of those, paths that name its field without `[n]` about the repetition that is being mapped. Paths that
+   * name another segment without `[n]` must find one at most, or it throws MappingError AMBIGUOUS_SEGMENT.
    *
+   * @param scope absent for a condition that is about the message: there, a path without `[n]` is about the first
    * @throws ConditionError BAD_CONDITION
    */
   compile(source: string, scope?: Scope): Holds {
-    const { number, holds } = this.#compile(source);
+    const { number, holds, names } = this.#compile(source);
     const ofMessage: Holds = (context) => (context.held[number] ??= holds(context.message));
-    if (scope === undefined || !new RegExp(`\\b${scope.segment}\\b`).test(source)) return ofMessage;
+    if (scope === undefined || names.size === 0) return ofMessage;
+    const isOwn = names.size === 1 && names.has(scope.segment);
     return (context) =>
-      context.occurrence === 1 && scope.field === undefined
+      isOwn && context.occurrence === 1 && scope.field === undefined
         ? ofMessage(context)
-        : holds(narrowed(context, scope));
+        : holdsHere(holds, context, scope);
   }
 
   #compile(source: string): Compiled {
     const known = this.#compiled.get(source);
     if (known !== undefined) return known;
-    const compiled = { number: this.#compiled.size, holds: compileCondition(source) };
+    const names = new Set(Array.from(source.matchAll(PATH), (match) => match[1] ?? match[2]!));
+    names.delete('MSH');
+    const compiled = { number: this.#compiled.size, holds: compileCondition(source), names };
     this.#compiled.set(source, compiled);
     return compiled;
   }
 }
 
-/** The same message to a condition, except that paths without `[n]` lead to the segment and the repetition at hand. */
-function narrowed({ message, occurrence, repetition }: Context, { segment, field }: Scope): Message {
+/** Where a path begins in a condition: `"PID-3"`, `"PID[2]-3"`, or a whole segment as in `has("PID")`. */
+const PATH = /["']([A-Z][A-Z0-9]{2})[-[]|\(\s*["']([A-Z][A-Z0-9]{2})["']/g;
+
+function holdsHere(holds: (message: Message) => boolean, context: Context, scope: Scope): boolean {
+  let ambiguous: MappingError | undefined;
   const narrow = (source: string): Path => {
-    const path = parsePath(source);
-    if (path.segment !== segment || source.startsWith(`${segment}[`)) return path;
-    const isHere = field !== undefined && path.field === field && path.repetition === undefined;
-    return { ...path, occurrence, repetition: isHere ? repetition : path.repetition };
+    const path = narrowed(parsePath(source), context, scope);
+    if (path.segment === scope.segment || isNumbered(path) || context.isSingle(path.segment)) return path;
+    throw (ambiguous = context.ambiguous(path));
   };
+  try {
+    return holds(seenThrough(narrow, context.message));
+  } catch (error) {
+    throw ambiguous ?? error;
+  }
+}
+
+function narrowed(path: Path, { occurrence, repetition }: Context, { segment, field }: Scope): Path {
+  if (path.segment !== segment || isNumbered(path)) return path;
+  const isHere = field !== undefined && path.field === field && path.repetition === undefined;
+  return { ...path, occurrence, repetition: isHere ? repetition : path.repetition };
+}
+
+function isNumbered({ source, segment }: Path): boolean {
+  return source.startsWith(`${segment}[`);
+}
+
+/** The same message to a condition, but for the paths that it asks for. */
+function seenThrough(narrow: (source: string) => Path, message: Message): Message {
   const method = (read: (path: Path) => unknown): PropertyDescriptor => ({
     value: (path: string) => read(narrow(path)),
   });

@@ -53,30 +53,37 @@ export class Context {
   /**
    * A field of another segment than the one that is being mapped, all repetitions, trimmed; '' when absent.
    *
-   * @throws MappingError AMBIGUOUS_SEGMENT in the second group of a message (of a merge, say) for a segment that there
-   *   are several of: which one is meant could be another patient's
+   * @throws MappingError AMBIGUOUS_SEGMENT when there are several and the path has no `[n]`: another could be another
+   *   patient's
    */
   foreignField(place: Place): string {
-    const [field] = place.at;
-    const wanted = place.occurrence ?? 1;
-    let found: string | undefined;
-    let occurrence = 0;
+    const { segment: name, occurrence } = place;
+    if (name !== 'MSH' && occurrence === undefined && !this.isSingle(name)) throw this.ambiguous(place);
+    let left = occurrence ?? 1;
     for (const segment of this.message.segments()) {
-      if (!segment.is(place.segment)) continue;
-      occurrence += 1;
-      if (occurrence === wanted) {
-        found = segment.field(field);
-        if (this.occurrence === 1 || place.occurrence !== undefined) break;
-      } else if (found !== undefined) {
-        throw new MappingError(
-          'AMBIGUOUS_SEGMENT',
-          place.source,
-          `The message has several ${place.segment} segments, and the mapping does not say which of them ` +
-            `${place.source} is in: it must name it, as in ${place.segment}[1]`,
-        );
-      }
+      if (segment.is(name) && --left === 0) return this.trimmed(segment.field(place.at[0]));
     }
-    return found === undefined ? '' : this.trimmed(found);
+    return '';
+  }
+
+  /** Whether the message has at most one segment of that name. */
+  isSingle(name: string): boolean {
+    let found = false;
+    for (const segment of this.message.segments()) {
+      if (!segment.is(name)) continue;
+      if (found) return false;
+      found = true;
+    }
+    return true;
+  }
+
+  ambiguous({ source, segment }: { readonly source: string; readonly segment: string }): MappingError {
+    return new MappingError(
+      'AMBIGUOUS_SEGMENT',
+      source,
+      `The message has several ${segment} segments, and the mapping does not say which of them ${source} is in: ` +
+        `it must name it, as in ${segment}[1]`,
+    );
   }
 
   /** A place as errors name it: `PID[2]-13[3].1` for `PID-13[*].1` where the mapping is in those. */

@@ -1,3 +1,4 @@
+import { withoutEmptyEnds } from '../message/empty-ends.js';
 import { resolveEscapes } from '../message/escape.js';
 import { compileConstant, type Text } from './constant.js';
 import type { Context } from './context.js';
@@ -11,25 +12,31 @@ import type {
   OtherwiseDefinition,
 } from './definition.js';
 import { MappingError } from './mapping.js';
+import { nearest } from './nearest.js';
 
 /** Changes what a rule has read: ER7 as a latin1 view in, the same out. `where` names the place for errors. */
 export type Conversion = (er7: string, context: Context, where: Name) => string;
 export type Name = (context: Context) => string;
 
+/** What lookups find: values by what is looked up. */
+export type Table = Readonly<Record<string, string>>;
+
 /** The tables of a mapping by name, and which of them are used. */
 export class Tables {
   readonly used = new Set<string>();
 
-  constructor(readonly byName: Readonly<Record<string, Readonly<Record<string, string>>>>) {}
+  constructor(readonly byName: Readonly<Record<string, Table>>) {}
 
   /** @throws DefinitionError when there is no such table */
-  get(name: string): Readonly<Record<string, string>> {
+  get(name: string): Table {
     this.used.add(name);
     const table = Object.hasOwn(this.byName, name) ? this.byName[name] : undefined;
     if (table !== undefined) return table;
-    const names = Object.keys(this.byName).join(', ') || 'none yet';
+    const names = Object.keys(this.byName);
+    const near = nearest(name, names);
     throw new DefinitionError(
-      `there is no table "${name}": write it under tables:, where there are ${names}`,
+      `there is no table "${name}"${near === undefined ? '' : ` (did you mean ${near}?)`}: write it under tables:, ` +
+        `where there ${names.length === 0 ? 'are none yet' : `is ${names.join(', ')}`}`,
     );
   }
 }
@@ -68,7 +75,9 @@ function compileStep(step: ConversionDefinition, tables: Tables): Conversion {
 
 function trimmed(er7: string, context: Context): string {
   if (isPlain(er7.charCodeAt(0)) && isPlain(er7.charCodeAt(er7.length - 1))) return er7;
-  return context.message.encode(context.message.decode(er7).trim());
+  const { message, separators } = context;
+  // What was blank may be an empty end now.
+  return withoutEmptyEnds(message.encode(message.decode(er7).trim()), separators);
 }
 
 /** Whether a byte is an ASCII character that is no blank. At either end of a text it proves that there is none. */

@@ -1,9 +1,24 @@
 import { z } from 'zod';
+import { nearest } from './nearest.js';
 
 /**
  * What may stand in a mapping.yaml. Every scalar is a text there (the file is read with YAML's failsafe schema), so
  * that `2.50` and `0103` stay what they are.
  */
+
+/** An object with no other keys than these; of any other, the one that was meant is named. */
+function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? unknownKey(issue.keys[0] ?? '', Object.keys(shape)) : undefined,
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  const meant = near === undefined ? '' : `did you mean ${near}? `;
+  return `"${key}:" means nothing here: ${meant}What may stand here is ${known.join(', ')}`;
+}
 
 const text = z.string({ error: 'expected a text' });
 const path = z
@@ -13,7 +28,7 @@ const flag = z
   .enum(['true', 'false', 'yes', 'no'], { error: 'expected yes or no' })
   .transform((value) => value === 'true' || value === 'yes');
 
-const otherwise = z.union([z.enum(['error', 'keep', 'empty']), z.strictObject({ value: text })], {
+const otherwise = z.union([z.enum(['error', 'keep', 'empty']), strict({ value: text })], {
   error: 'expected error, keep, empty or a text given as {value: …}',
 });
 
@@ -22,7 +37,7 @@ const table = z.record(text, text, { error: 'expected a table: a line for each e
 const lookup = z.union(
   [
     z.string(),
-    z.strictObject({
+    strict({
       table: z.union([z.string(), table], { error: 'expected the name of a table, or a table' }),
       'ignore case': flag.optional(),
       otherwise: otherwise.optional(),
@@ -31,7 +46,7 @@ const lookup = z.union(
   { error: 'expected the name of a table, or table: and otherwise:' },
 );
 
-const date = z.strictObject({
+const date = strict({
   from: z.union([text, z.array(text).min(1)], { error: 'expected date formats, as in YYYYMMDD' }),
   to: text.optional(),
   zone: z.literal('cut', { error: 'expected cut' }).optional(),
@@ -43,9 +58,10 @@ const date = z.strictObject({
 const conversion = z.union(
   [
     z.enum(['trim', 'upper', 'lower']),
-    z
-      .strictObject({ lookup: lookup.optional(), date: date.optional(), default: text.optional() })
-      .refine((step) => Object.keys(step).length === 1, 'expected one step: give each an item of its own'),
+    strict({ lookup: lookup.optional(), date: date.optional(), default: text.optional() }).refine(
+      (step) => Object.keys(step).length === 1,
+      'expected one step: give each an item of its own',
+    ),
   ],
   { error: 'expected trim, upper, lower, lookup:, date: or default:' },
 );
@@ -63,7 +79,7 @@ export interface ValueDefinition {
 }
 
 const value: z.ZodType<ValueDefinition> = z.lazy(() =>
-  z.strictObject({
+  strict({
     value: text.optional(),
     from: path.optional(),
     join: z.array(value).min(2, 'expected two or more values to join').optional(),
@@ -94,7 +110,7 @@ export interface RuleDefinition {
 }
 
 const rule: z.ZodType<RuleDefinition> = z.lazy(() =>
-  z.strictObject({
+  strict({
     copy: path.optional(),
     set: path.optional(),
     add: path.optional(),
@@ -116,7 +132,7 @@ const block = z.union(
   [
     whole,
     z.array(rule).min(1),
-    z.strictObject({
+    strict({
       when: text.optional(),
       always: flag.optional(),
       rules: z.union([whole, z.array(rule).min(1)], { error: 'expected copy, drop or a list of rules' }),
@@ -125,20 +141,27 @@ const block = z.union(
   { error: 'expected copy, drop, a list of rules, or when:, always: and rules:' },
 );
 
-const refusal = z.strictObject({
+const refusal = strict({
   when: text,
   code: text.regex(/^[A-Z][A-Z0-9_]*$/, 'expected a code in capital letters, as in MERGE_NOT_MAPPED'),
   message: text.min(1, 'expected a sentence that says why and what to do'),
 });
 
 /** A mapping.yaml as a whole. */
-export const mappingDefinition = z.strictObject({
+export const mappingDefinition = strict({
   description: text.optional(),
   order: z.enum(['source', 'listed'], { error: 'expected source or listed' }).optional(),
   'other segments': z.enum(['copy', 'drop'], {
     error: 'expected copy or drop: what becomes of the segments that are not listed',
   }),
-  tables: z.record(text, table).optional(),
+  tables: z
+    .record(
+      text,
+      z.union([z.string().regex(/^\w[\w.-]*\.ya?ml$/), table], {
+        error: 'expected a table, or the name of a file in the same folder that is one, as in hospitals.yaml',
+      }),
+    )
+    .optional(),
   refuse: z.array(refusal).optional(),
   segments: z.record(
     z
@@ -148,6 +171,9 @@ export const mappingDefinition = z.strictObject({
     { error: 'expected segments, as in PID: copy' },
   ),
 });
+
+/** A table in a file of its own. */
+export const tableDefinition = table;
 
 export type MappingDefinition = z.output<typeof mappingDefinition>;
 export type BlockDefinition = MappingDefinition['segments'][string];

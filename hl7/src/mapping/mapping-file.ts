@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { compileMapping } from './compile.js';
-import { mappingDefinition } from './definition.js';
+import type { Table } from './conversion.js';
+import { mappingDefinition, tableDefinition } from './definition.js';
 import type { Mapping } from './mapping.js';
 
-/** Something wrong in a mapping.yaml. */
+/** Something wrong in a mapping. */
 export interface MappingProblem {
+  /** The file of a table; absent when it is the mapping's own. */
+  readonly file?: string;
   /** From 1. */
   readonly line: number;
   /** Where in the mapping, as in `PID rule 3`; '' for the file as a whole. */
@@ -15,49 +20,120 @@ export interface MappingProblem {
 }
 
 type Path = readonly PropertyKey[];
+type Report = (path: Path, message: string) => void;
 
 /**
  * Reads and compiles the text of a mapping.yaml.
  *
+ * @param folder where the files of its tables are
  * @returns the mapping, or undefined when there are problems
  */
 export function readMapping(
   name: string,
   text: string,
+  folder: string,
 ): { readonly mapping: Mapping | undefined; readonly problems: readonly MappingProblem[] } {
+  const problems: MappingProblem[] = [];
+  const document = readYaml(text, (problem) => problems.push(problem));
+  if (document === undefined) return { mapping: undefined, problems };
+  const report: Report = (path, message) => {
+    problems.push({ line: document.lineOf(path), rule: ruleOf(path), message });
+  };
+  const definition = checked(mappingDefinition, document, report);
+  let mapping: Mapping | undefined;
+  if (definition !== undefined) {
+    const tables: Record<string, Table> = {};
+    for (const [table, given] of Object.entries(definition.tables ?? {})) {
+      tables[table] =
+        typeof given === 'string'
+          ? tableIn(join(folder, given), ['tables', table], report, (problem) => problems.push(problem))
+          : given;
+    }
+    mapping = compileMapping(name, definition, tables, (path, error) => {
+      report(path, error instanceof Error ? error.message : String(error));
+    });
+  }
+  problems.sort((a, b) => (a.file ?? '').localeCompare(b.file ?? '') || a.line - b.line);
+  return { mapping: problems.length === 0 ? mapping : undefined, problems };
+}
+
+/** The table in a file of its own; an empty one when there are problems. */
+function tableIn(file: string, path: Path, report: Report, add: (problem: MappingProblem) => void): Table {
+  const inFile = (problem: MappingProblem): void => add({ ...problem, file, rule: String(path.at(-1)) });
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    report(
+      path,
+      `the file can not be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}): ${file}`,
+    );
+    return {};
+  }
+  const document = readYaml(text, inFile);
+  if (document === undefined) return {};
+  return (
+    checked(tableDefinition, document, (within, message) => {
+      inFile({ line: document.lineOf(within), rule: '', message });
+    }) ?? {}
+  );
+}
+
+interface Yaml {
+  readonly value: unknown;
+  readonly has: (path: Path) => boolean;
+  /** The line, from 1, of what stands at a path, or of the innermost thing around it that there is. */
+  readonly lineOf: (path: Path) => number;
+}
+
+function readYaml(text: string, add: (problem: MappingProblem) => void): Yaml | undefined {
   const lines = new LineCounter();
   // Failsafe: every scalar is a text, so that 2.50, 0103 and null stay as they were written.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
-  const problems: MappingProblem[] = [];
-  const report = (path: Path, message: string): void => {
-    problems.push({ line: lineOf(document, lines, path), rule: ruleOf(path), message });
-  };
-  for (const { pos, message } of [...document.errors, ...document.warnings]) {
-    const hint = 'a text that begins with a special character (! " * & [ { @) or has ": " in it needs quotes';
-    problems.push({ line: lines.linePos(pos[0]).line, rule: '', message: `not YAML (${message}): ${hint}` });
+  // The first only: those behind it come of it.
+  const [first] = [...document.errors, ...document.warnings];
+  if (first !== undefined) {
+    const { pos, code, message } = first;
+    const hint =
+      code === 'DUPLICATE_KEY'
+        ? 'this key is there twice, and only one can count: put both into one'
+        : `not YAML (${message}): a text that begins with a special character (! " * & [ { @) or has ": " in it ` +
+          'needs quotes';
+    add({ line: lines.linePos(pos[0]).line, rule: '', message: hint });
+    return undefined;
   }
-  if (problems.length > 0) return { mapping: undefined, problems };
-
-  const parsed = mappingDefinition.safeParse(document.toJS());
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues.map((one) => telling(one)))
-      report(issue.path, sentence(issue, document));
-    return { mapping: undefined, problems: sorted(problems) };
+  try {
+    return {
+      value: document.toJS(),
+      has: (path) => document.hasIn(path),
+      lineOf: (path) => lineOf(document, lines, path),
+    };
+  } catch (error) {
+    add({ line: 1, rule: '', message: `not YAML that can be read: ${(error as Error).message}` });
+    return undefined;
   }
-  const mapping = compileMapping(name, parsed.data, (path, error) => {
-    report(path, error instanceof Error ? error.message : String(error));
-  });
-  return { mapping: problems.length === 0 ? mapping : undefined, problems: sorted(problems) };
 }
 
-function sorted(problems: readonly MappingProblem[]): MappingProblem[] {
-  return problems.toSorted((a, b) => a.line - b.line);
+/** What the file says, or undefined when there are problems, which are reported. */
+function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  document: Yaml,
+  report: Report,
+): z.output<Schema> | undefined {
+  const parsed = schema.safeParse(document.value);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues.map((one) => telling(one))) {
+    const { path, message } = issue;
+    const key = path.at(-1);
+    const missing = typeof key === 'string' && !document.has(path);
+    report(path, missing ? `${key}: is missing: ${message}` : message);
+  }
+  return undefined;
 }
 
 interface Issue {
   readonly path: Path;
   readonly message: string;
-  readonly unknownKey: string | undefined;
 }
 
 /** Of an issue with several forms that would do, the one in the form that was meant. */
@@ -70,23 +146,10 @@ function telling(issue: z.core.$ZodIssue, path: Path = []): Issue {
     const deepest = meant?.find((one) => one.path.length > 0) ?? meant?.[0];
     if (deepest !== undefined) return telling(deepest, here);
   }
-  const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  return {
-    path: unknownKey === undefined ? here : [...here, unknownKey],
-    message: issue.message,
-    unknownKey,
-  };
+  const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  return { path: key === undefined ? here : [...here, key], message: issue.message };
 }
 
-function sentence({ path, message, unknownKey }: Issue, document: Document): string {
-  if (unknownKey !== undefined)
-    return `"${unknownKey}" means nothing here: see docs/mappings.md for what may stand here`;
-  const given = document.hasIn(path);
-  const key = path.at(-1);
-  return given || typeof key !== 'string' ? message : `${key}: is missing: ${message}`;
-}
-
-/** The line of what stands at a path, or of the innermost thing around it that there is. */
 function lineOf(document: Document, lines: LineCounter, path: Path): number {
   let node: unknown = document.contents;
   let offset = 0;

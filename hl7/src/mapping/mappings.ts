@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ConditionError } from '../condition.js';
+import type { Message } from '../message/message.js';
+import { MessageError } from '../message/message-error.js';
 import { identity } from './identity.js';
-import type { Mapping } from './mapping.js';
+import { type Mapping, MappingError } from './mapping.js';
 import { type MappingProblem, readMapping } from './mapping-file.js';
 
 /** A flow names a mapping that there isn't. */
@@ -44,6 +47,7 @@ const FILES = ['mapping.yaml', 'mapping.js', 'mapping.ts'];
 export function openMappings(directory: string): Mappings {
   const files = new Map<string, string>();
   for (const entry of existsSync(directory) ? readdirSync(directory).sort() : []) {
+    if (entry.startsWith('.')) continue; // Kubernetes keeps what it mounts in a hidden folder beside.
     const file = FILES.map((name) => join(directory, entry, name)).find((path) => existsSync(path));
     if (file !== undefined) files.set(entry, file);
   }
@@ -52,6 +56,12 @@ export function openMappings(directory: string): Mappings {
   return {
     names,
     get(name) {
+      const taken = name === identity.name ? files.get(name) : undefined;
+      if (taken !== undefined) {
+        const message =
+          'the mapping identity is built in, and sends what was received: give this one another name';
+        throw new BadMappingError(taken, [{ line: 1, rule: '', message }]);
+      }
       const known = compiled.get(name);
       if (known !== undefined) return known;
       const file = files.get(name);
@@ -74,28 +84,78 @@ export function openMappings(directory: string): Mappings {
 export function loadMapping(file: string): Mapping {
   const name = basename(dirname(file));
   if (!file.endsWith('.yaml')) return moduleMapping(file, name);
-  const { mapping, problems } = readMapping(name, readFileSync(file, 'utf8'));
+  const { mapping, problems } = readMapping(name, readFileSync(file, 'utf8'), dirname(file));
   if (mapping === undefined) throw new BadMappingError(file, problems);
   return mapping;
 }
 
-/** Finds what is wrong in a mapping.yaml; nothing when it can be used. */
+/** Finds what is wrong in a mapping; nothing when it can be used. */
 export function lintMapping(file: string): readonly MappingProblem[] {
-  return readMapping(basename(dirname(file)), readFileSync(file, 'utf8')).problems;
+  try {
+    loadMapping(file);
+    return [];
+  } catch (error) {
+    if (error instanceof BadMappingError) return error.problems;
+    throw error;
+  }
 }
 
 /** A problem as people read it: `mappings/phw/mapping.yaml:12: PID rule 3: …`. */
-export function problemLine(file: string, { line, rule, message }: MappingProblem): string {
+export function problemLine(
+  mapping: string,
+  { file = mapping, line, rule, message }: MappingProblem,
+): string {
   return `${file}:${line}: ${rule === '' ? '' : `${rule}: `}${message}`;
 }
 
-/** What the hub runs is synchronous, and so is `require`, which takes ES modules too. */
+/** What the hub runs is synchronous, and so is `require`, which takes ES modules and TypeScript too. */
 function moduleMapping(file: string, name: string): Mapping {
-  const module = createRequire(import.meta.url)(file) as { readonly mapping?: Partial<Mapping> };
+  const bad = (message: string): BadMappingError =>
+    new BadMappingError(file, [{ line: 1, rule: '', message }]);
+  let module: { readonly mapping?: Partial<Mapping> };
+  try {
+    module = createRequire(import.meta.url)(resolve(file)) as typeof module;
+  } catch (error) {
+    throw bad(`the module can not be loaded: ${(error as Error).message}`);
+  }
   const { mapping } = module;
-  const map = mapping?.map;
-  if (typeof map === 'function') return { name, map: (message) => map.call(mapping, message) };
-  const message =
-    'the module must export a Mapping, as in: export const mapping = { name, map: (message) => … }';
-  throw new BadMappingError(file, [{ line: 1, rule: '', message }]);
+  if (typeof mapping?.map !== 'function') {
+    throw bad(
+      'the module must export a Mapping, as in: export const mapping = { name, map: (message) => … }',
+    );
+  }
+  return { name, map: (message) => mappedBy(mapping as Mapping, name, message) };
+}
+
+/** Makes MappingErrors of all that a module throws, for whatever else is thrown ends the transformer. */
+function mappedBy(mapping: Mapping, name: string, message: Message): Buffer {
+  let made: unknown;
+  try {
+    made = mapping.map(message);
+  } catch (error) {
+    if (error instanceof MappingError || error instanceof MessageError || error instanceof ConditionError)
+      throw error;
+    // Where the module can't import the class, an error that says it is one does as well.
+    if (error instanceof Error && error.name === 'MappingError') {
+      const { code, path } = error as { readonly code?: unknown; readonly path?: unknown };
+      throw new MappingError(
+        typeof code === 'string' ? code : 'MAPPING_FAILED',
+        typeof path === 'string' ? path : '',
+        error.message,
+      );
+    }
+    // Not its text, which may hold what the message holds.
+    const kind = error instanceof Error ? error.name : typeof error;
+    throw new MappingError(
+      'MAPPING_FAILED',
+      '',
+      `The module of the mapping ${name} failed (${kind}): mend it`,
+    );
+  }
+  if (Buffer.isBuffer(made)) return made;
+  throw new MappingError(
+    'MAPPING_FAILED',
+    '',
+    `The module of the mapping ${name} must give a Buffer: mend it`,
+  );
 }

@@ -24,6 +24,17 @@ export interface Place {
   readonly last: number;
 }
 
+/** As of HL7 v2.9, section 2.14.9; earlier versions have fewer. */
+const MSH_FIELDS = 28;
+
+/** What paths can name. */
+const MOST_FIELDS = 999;
+
+/** All fields of a segment, but for MSH-1 and MSH-2, which are separators. */
+export function allFields(segment: string): string {
+  return segment === 'MSH' ? `MSH-3..${MSH_FIELDS}` : `${segment}-1..${MOST_FIELDS}`;
+}
+
 const RANGE = /^(.*[0-9])\.\.([1-9]\d{0,2})$/;
 
 /**
@@ -50,6 +61,9 @@ export function parsePlace(source: string): Place {
   }
   if (path.occurrence === '*') {
     throw new PathError(source, 'names all segments of that name: leave [*] out');
+  }
+  if (segment === 'MSH' && (field > MSH_FIELDS || Number(end) > MSH_FIELDS)) {
+    throw new PathError(source, `goes beyond the ${MSH_FIELDS} fields that an MSH has`);
   }
   const level = levelOf(path);
   const at = [field, repetition ?? 1, component ?? 1, subcomponent ?? 1] as const;

@@ -1,3 +1,4 @@
+import { ConditionError } from '../condition.js';
 import { compileConstant, type Text } from './constant.js';
 import type { Conditions } from './conditions.js';
 import type { Context } from './context.js';
@@ -6,6 +7,7 @@ import { DefinitionError } from './definition-error.js';
 import type { RuleDefinition } from './definition.js';
 import { checkClaim, type Claim } from './overlap.js';
 import {
+  allFields,
   COMPONENT,
   FIELD,
   parsePlace,
@@ -33,9 +35,9 @@ const ALLOWED: Readonly<Record<Verb, readonly string[]>> = {
 type Verb = (typeof VERBS)[number];
 type RulePath = readonly (string | number)[];
 
-/** A rule with its number, for people, and the conditions of the rules that it is within. */
+/** A rule with where it is in the list, and the conditions of the rules that it is within. */
 interface Rule extends RuleDefinition {
-  readonly number: string;
+  readonly path: RulePath;
   readonly outer: readonly string[];
 }
 
@@ -59,6 +61,7 @@ export function compileRules(
 ): SegmentRules {
   const compiler = new RuleCompiler(segment, parts.tables, parts.conditions, report);
   compiler.compileAll(rules, [], []);
+  compiler.checkRepetitions();
   return { write: compiler.tree.compile(), upTo: compiler.upTo };
 }
 
@@ -68,6 +71,7 @@ class RuleCompiler implements Surroundings {
   readonly #claims: Claim[] = [];
   readonly #counts = new Map<string, Count>();
   readonly #slices = new Map<string, Slice>();
+  readonly #eachRepetition: { readonly place: Place; readonly path: RulePath }[] = [];
 
   constructor(
     readonly segment: string,
@@ -75,6 +79,18 @@ class RuleCompiler implements Surroundings {
     readonly conditions: Conditions,
     readonly report: (path: RulePath, error: unknown) => void,
   ) {}
+
+  /** Reports rules for each repetition of fields that no rule gives any. */
+  checkRepetitions(): void {
+    for (const { place, path } of this.#eachRepetition) {
+      if (this.tree.hasRepetitions(place)) continue;
+      const field = `${place.segment}-${place.at[FIELD]}`;
+      const problem =
+        `${place.source} is about each repetition, and no rule says how many ${field} gets: ` +
+        `put copy: ${field} in front of this rule, or write [1] for [*]`;
+      this.report(path, new DefinitionError(problem));
+    }
+  }
 
   reads(field: number): void {
     this.upTo = Math.max(this.upTo, field);
@@ -87,14 +103,14 @@ class RuleCompiler implements Surroundings {
       try {
         const verb = verbOf(rule);
         if (rule.rules === undefined) {
-          this.#compile(verb, rule[verb] as string, { ...rule, number: ruleNumber(here), outer });
+          this.#compile(verb, rule[verb] as string, { ...rule, path: here, outer });
         } else {
           if (rule.when !== undefined) this.conditions.compile(rule.when);
           const within = rule.when === undefined ? outer : [...outer, rule.when];
           this.compileAll(rule.rules, [...here, 'rules'], within);
         }
       } catch (error) {
-        this.report(here, error);
+        this.report(error instanceof ConditionError ? [...here, 'when'] : here, error);
       }
     }
   }
@@ -102,7 +118,8 @@ class RuleCompiler implements Surroundings {
   #compile(verb: Verb, source: string, rule: Rule): void {
     switch (verb) {
       case 'copy':
-        for (const place of parsePlaces(source)) this.#copy(place, rule);
+        for (const place of parsePlaces(source === this.segment ? allFields(source) : source))
+          this.#copy(place, rule);
         return;
       case 'set':
         this.#set(single(source), rule);
@@ -161,9 +178,10 @@ class RuleCompiler implements Surroundings {
 
   #claim(place: Place, rule: Rule, plainCopy: boolean): void {
     checkTarget(place, this.segment);
-    const claim = { place, rule: rule.number, conditional: isConditional(rule), plainCopy };
+    const claim = { place, rule: ruleNumber(rule.path), conditional: isConditional(rule), plainCopy };
     checkClaim(this.#claims, claim);
     this.#claims.push(claim);
+    if (place.at[REPETITION] === '*') this.#eachRepetition.push({ place, path: rule.path });
   }
 
   /** @param place whose repetition conditions are about when it has `[*]` */

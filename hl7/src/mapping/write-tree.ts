@@ -80,6 +80,12 @@ export class WriteTree {
     this.#root.part(field).counts.add(count);
   }
 
+  /** Whether something says how many repetitions a field gets that `[*]` is written to. */
+  hasRepetitions({ at: [field] }: Place): boolean {
+    const { counts, writes } = this.#root.part(field);
+    return counts.size > 0 || writes.length > 0;
+  }
+
   /** Adds a repetition to a field, behind all others, unless it is empty; with a count, one for each `[*]`. */
   add({ at: [field] }: Place, text: Text, count?: Count): void {
     const { added } = this.#root.part(field);
