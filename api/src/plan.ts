@@ -243,6 +243,7 @@ function planDestination(
         host: spec.mllp.host,
         port: spec.mllp.port,
         connectTimeoutMs: durationToMs(spec.mllp.connectTimeout),
+        connections: spec.mllp.connections,
       },
       ackTimeoutMs: durationToMs(spec.ackTimeout),
       messagesPerMinute: spec.throttle?.messagesPerMinute ?? null,
