@@ -5,6 +5,7 @@ import {
   problemText,
   type Destination,
   type Hub,
+  type IntegrationFlow,
   type Plan,
   type Stage,
 } from '@integration-hub/api';
@@ -35,25 +36,42 @@ export function planLocally(manifests: Manifests, settings: LocalSettings): Plan
       throw new UsageError(`--destination ${name}=…: there is no Destination of that name in the manifests`);
     }
   }
-  const planned = plan(localHub(manifests.hub, settings), manifests.flows, destinations);
-  if (planned.problems.length > 0) throw new UsageError(planned.problems.map(problemText).join('\n'));
-  const wrong = planned.stages.flatMap(({ owner, configuration }) => {
+  const { topics, stages } = soundPlan(localHub(manifests.hub, settings), manifests.flows, destinations);
+  return { topics, stages: stages.map(onThisMachine) };
+}
+
+/**
+ * The plan of resources that all fit together.
+ *
+ * @throws UsageError where they don't, or a mapping or expression is wrong
+ */
+export function soundPlan(
+  hub: Hub,
+  flows: readonly IntegrationFlow[],
+  destinations: readonly Destination[],
+): Plan {
+  const { topics, stages, problems } = plan(hub, flows, destinations);
+  if (problems.length > 0) throw new UsageError(problems.map(problemText).join('\n'));
+  const wrong = stages.flatMap(({ owner, configuration }) => {
     const sentence = checkConfiguration(configuration);
     return sentence === undefined ? [] : [`${owner}: ${sentence}`];
   });
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'));
-  return { topics: planned.topics, stages: planned.stages.map(onThisMachine) };
+  return { topics, stages };
+}
+
+/** The Hub where the manifests have none: no zones, and one copy of each record. */
+export function plainHub(bootstrapServers: readonly string[]): Hub {
+  return hubSchema.parse({
+    apiVersion: 'integrationhub.dev/v1alpha1',
+    kind: 'Hub',
+    metadata: { name: 'laptop' },
+    spec: { kafka: { bootstrapServers } },
+  });
 }
 
 function localHub(found: Hub | undefined, { bootstrapServers, embedded }: LocalSettings): Hub {
-  const hub =
-    found ??
-    hubSchema.parse({
-      apiVersion: 'integrationhub.dev/v1alpha1',
-      kind: 'Hub',
-      metadata: { name: 'laptop' },
-      spec: { kafka: { bootstrapServers } },
-    });
+  const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
   return {
     ...hub,

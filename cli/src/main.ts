@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { register as registerDeadLetters } from './dead-letters.js';
 import { register as registerExplain } from './explain.js';
+import { register as registerPlan } from './plan.js';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
 import { register as registerTransform } from './transform.js';
@@ -10,6 +11,7 @@ import { register as registerValidate } from './validate.js';
 
 const COMMANDS = [
   registerUp,
+  registerPlan,
   registerSend,
   registerReceive,
   registerValidate,

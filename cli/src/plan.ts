@@ -1,0 +1,121 @@
+import type { Plan, Stage, Topic } from '@integration-hub/api';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+
+interface PlanOptions {
+  file: string[];
+  configuration?: boolean;
+  json?: true;
+}
+
+const EXAMPLE = `
+Nothing is made, and no Kafka or cluster is asked. Everything that can be wrong with manifests, mappings and
+expressions is said, as ihub up says it before it starts anything.
+
+Exit code: 0 when the manifests can be used, 2 when not.
+
+Examples:
+  $ ihub plan -f manifests/flows
+  $ ihub plan -f manifests/flows --json | jq '.stages[] | select(.role == "listener").ports'
+`;
+
+/** Adds `ihub plan`. */
+export function register(program: Command): void {
+  program
+    .command('plan')
+    .description('Show the topics and stages that manifests make')
+    .requiredOption('-f, --file <path>', 'a manifest, or a folder of them; repeatable', collect)
+    .option('--configuration', 'show all settings of the topics and of each stage’s workers')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', EXAMPLE)
+    .action(showPlan);
+}
+
+function collect(value: string, former: string[] = []): string[] {
+  return [...former, value];
+}
+
+async function showPlan({ file, configuration = false, json }: PlanOptions): Promise<void> {
+  // Loaded only here, as checking a plan needs the workers.
+  const [{ plainHub, soundPlan }, { readManifests }] = await Promise.all([
+    import('./local-plan.js'),
+    import('./manifests.js'),
+  ]);
+  const { hub, flows, destinations } = await readManifests(file);
+  const plan = soundPlan(hub ?? plainHub(['localhost:9092']), flows, destinations);
+  if (json) {
+    console.log(JSON.stringify({ hub: hub?.metadata.name ?? null, ...plan }));
+    return;
+  }
+  const zones = hub?.spec.zones.join(', ') || 'none';
+  const heading =
+    hub === undefined
+      ? 'No Hub in the manifests: no zones, one copy of each record'
+      : `Hub ${hub.metadata.name}: Kafka ${hub.spec.kafka.bootstrapServers.join(', ')}, zones: ${zones}`;
+  console.log([heading, ...(await lines(plan, configuration))].join('\n'));
+}
+
+const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
+
+/** Stages and topics under the resource that wants them. */
+async function lines({ topics, stages }: Plan, all: boolean): Promise<string[]> {
+  const { stringify } = await import('yaml');
+  const entries = [
+    ...stages.map((stage) => ({
+      of: stage,
+      cells: stageCells(stage),
+      settings: stage.configuration,
+    })),
+    ...topics.map((topic) => ({ of: topic, cells: topicCells(topic), settings: topic.config })),
+  ];
+  const widths = entries[0]!.cells.map((_, column) =>
+    Math.max(...entries.map(({ cells }) => cells[column]!.length)),
+  );
+  const owners = [...new Set(entries.map(({ of }) => of.owner))];
+  return owners.flatMap((owner) => [
+    '',
+    colours.bold(owner),
+    ...entries
+      .filter(({ of }) => of.owner === owner)
+      .flatMap(({ cells, settings }) => [
+        `  ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd(),
+        ...(all ? [colours.dim(stringify(settings).trimEnd().replace(/^/gm, '      '))] : []),
+      ]),
+  ]);
+}
+
+function stageCells(stage: Stage): string[] {
+  return [stage.role, stage.name, counted(stage.replicas, 'replica'), does(stage)];
+}
+
+function does({ configuration, ports }: Stage): string {
+  switch (configuration.role) {
+    case 'listener':
+      return `listens on port ${ports.map(({ port }) => port).join(', ')}, stores in ${configuration.topic}`;
+    case 'transformer': {
+      const { mapping, routes } = configuration;
+      const to = routes.map(({ destination, when }) =>
+        when === null ? destination : `${destination} (filtered)`,
+      );
+      return `mapping ${mapping}, writes for ${to.join(', ')}`;
+    }
+    case 'sender': {
+      const { mllp, messagesPerMinute } = configuration;
+      const pace = messagesPerMinute === null ? '' : `, ${messagesPerMinute} messages a minute`;
+      return `delivers to ${mllp.host}:${mllp.port}${pace}`;
+    }
+  }
+}
+
+function topicCells({ name, partitions, replicationFactor, config }: Topic): string[] {
+  const copies =
+    replicationFactor === 1
+      ? '1 copy'
+      : `${replicationFactor} copies, ${config['min.insync.replicas']!} in sync`;
+  const days = Number(config['retention.ms']) / 86_400_000;
+  return ['topic', name, counted(partitions, 'partition'), `${copies}, kept ${Number(days.toFixed(1))} days`];
+}
+
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
