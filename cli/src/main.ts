@@ -4,6 +4,7 @@ import { register as registerExplain } from './explain.js';
 import { register as registerPlan } from './plan.js';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
+import { register as registerTest } from './test.js';
 import { register as registerTransform } from './transform.js';
 import { register as registerUp } from './up.js';
 import { USAGE_EXIT_CODE, usageSentence } from './usage-error.js';
@@ -17,6 +18,7 @@ const COMMANDS = [
   registerValidate,
   registerTransform,
   registerExplain,
+  registerTest,
   registerDeadLetters,
 ];
 
