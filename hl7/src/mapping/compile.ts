@@ -163,12 +163,14 @@ function compileBlocks(
   const others = definition['other segments'];
   const lists = Object.entries(definition.segments);
   const blocks = new Map<string, Block>();
+  const listed = new Map<string, Listed>();
   for (const [index, [names, block]] of lists.entries()) {
     const path = ['segments', names];
     const options = optionsOf(block);
     for (const name of names.split(' ')) {
       try {
-        checkBlock(name, names, options, others, blocks.has(name));
+        checkBlock(name, names, options, others, listed.get(name));
+        listed.set(name, { names, dropped: options.rules === 'drop' });
         const reportRule: Report = (within, error) => {
           report([...path, ...(isPlain(block) ? [] : ['rules']), ...within], error);
         };
@@ -189,6 +191,12 @@ function compileBlocks(
 
 function copied(name: string, id: number, number: number): Block {
   return { name, isHeader: name === 'MSH', id, number, holds: undefined, always: false, action: 'copy' };
+}
+
+/** A segment that the list has had already. */
+interface Listed {
+  readonly names: string;
+  readonly dropped: boolean;
 }
 
 type BlockOptions = Exclude<BlockDefinition, string | readonly unknown[]>;
@@ -218,12 +226,17 @@ function checkBlock(
   names: string,
   { when, always = false, rules }: BlockOptions,
   others: 'copy' | 'drop',
-  known: boolean,
+  before: Listed | undefined,
 ): void {
   const wrong = (problem: string): never => {
     throw new DefinitionError(problem);
   };
-  if (known) wrong(`${name} is listed twice, and only one can be followed: put both into one`);
+  if (before?.dropped === true) {
+    wrong(
+      `${name} is dropped by the line "${before.names}", so that this never has an effect: take one of them out`,
+    );
+  }
+  if (before !== undefined) wrong(`${name} is listed twice, and only one can be followed: put both into one`);
   if (name === 'MSH' && (rules === 'drop' || when !== undefined)) {
     wrong('every message begins with an MSH: it can neither be dropped nor have a condition');
   }

@@ -1,5 +1,5 @@
-import { compileCondition } from '../condition.js';
-import type { Message } from '../message/message.js';
+import { compileCondition, ConditionError } from '../condition.js';
+import { Message } from '../message/message.js';
 import { parsePath, type Path } from '../message/path.js';
 import type { Context } from './context.js';
 import type { MappingError } from './mapping.js';
@@ -46,13 +46,21 @@ export class Conditions {
   #compile(source: string): Compiled {
     const known = this.#compiled.get(source);
     if (known !== undefined) return known;
+    const holds = compileCondition(source);
+    if (!/\bmessage\b/.test(source)) {
+      const effect = holds(ANY) ? 'take when: out' : 'what it is for is never done, so take it out';
+      throw new ConditionError('BAD_CONDITION', source, `is always ${String(holds(ANY))} (${effect})`);
+    }
     const names = new Set(Array.from(source.matchAll(PATH), (match) => match[1] ?? match[2]!));
     names.delete('MSH');
-    const compiled = { number: this.#compiled.size, holds: compileCondition(source), names };
+    const compiled = { number: this.#compiled.size, holds, names };
     this.#compiled.set(source, compiled);
     return compiled;
   }
 }
+
+/** A condition that does not ask the message is the same for any. */
+const ANY = Message.parse(Buffer.from('MSH|^~\\&|'));
 
 /** Where a path begins in a condition: `"PID-3"`, `"PID[2]-3"`, or a whole segment as in `has("PID")`. */
 const PATH = /["']([A-Z][A-Z0-9]{2})[-[]|\(\s*["']([A-Z][A-Z0-9]{2})["']/g;

@@ -114,6 +114,8 @@ function compileLookup(definition: LookupDefinition, tables: Tables): Conversion
     }
     entries.set(keyOf(key), compileConstant(value));
   }
+  if (entries.size === 0)
+    throw new DefinitionError('the table has no entries: write some, or take the lookup out');
   const missing = compileOtherwise(otherwise);
   return (er7, context, where) => {
     if (er7 === '') return '';

@@ -7,10 +7,13 @@ import { nearest } from './nearest.js';
  */
 
 /** An object with no other keys than these; of any other, the one that was meant is named. */
-function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+function strict<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  expected?: string,
+): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
-      issue.code === 'unrecognized_keys' ? unknownKey(issue.keys[0] ?? '', Object.keys(shape)) : undefined,
+      issue.code === 'unrecognized_keys' ? unknownKey(issue.keys[0] ?? '', Object.keys(shape)) : expected,
   });
 }
 
@@ -147,30 +150,36 @@ const refusal = strict({
   message: text.min(1, 'expected a sentence that says why and what to do'),
 });
 
+const tableOrFile =
+  'expected a table, or the name of a file in the same folder that is one, as in hospitals.yaml';
+
 /** A mapping.yaml as a whole. */
-export const mappingDefinition = strict({
-  description: text.optional(),
-  order: z.enum(['source', 'listed'], { error: 'expected source or listed' }).optional(),
-  'other segments': z.enum(['copy', 'drop'], {
-    error: 'expected copy or drop: what becomes of the segments that are not listed',
-  }),
-  tables: z
-    .record(
-      text,
-      z.union([z.string().regex(/^\w[\w.-]*\.ya?ml$/), table], {
-        error: 'expected a table, or the name of a file in the same folder that is one, as in hospitals.yaml',
-      }),
-    )
-    .optional(),
-  refuse: z.array(refusal).optional(),
-  segments: z.record(
-    z
-      .string()
-      .regex(/^[A-Z][A-Z0-9]{2}( [A-Z][A-Z0-9]{2})*$/, 'expected names of segments, as in PID or IN1 IN2'),
-    block,
-    { error: 'expected segments, as in PID: copy' },
-  ),
-});
+export const mappingDefinition = strict(
+  {
+    description: text.optional(),
+    order: z.enum(['source', 'listed'], { error: 'expected source or listed' }).optional(),
+    'other segments': z.enum(['copy', 'drop'], {
+      error: 'expected copy or drop: what becomes of the segments that are not listed',
+    }),
+    tables: z
+      .record(
+        text,
+        z.union([z.string().regex(/^\w[\w.-]*\.ya?ml$/, { error: tableOrFile }), table], {
+          error: tableOrFile,
+        }),
+      )
+      .optional(),
+    refuse: z.array(refusal).optional(),
+    segments: z.record(
+      z
+        .string()
+        .regex(/^[A-Z][A-Z0-9]{2}( [A-Z][A-Z0-9]{2})*$/, 'expected names of segments, as in PID or IN1 IN2'),
+      block,
+      { error: 'expected segments, as in PID: copy' },
+    ),
+  },
+  'expected a mapping: segments:, with what becomes of each, and other segments:',
+);
 
 /** A table in a file of its own. */
 export const tableDefinition = table;

@@ -167,7 +167,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       'ZAB|0',
     ],
     [
-      '- when: message.has("ZAB-9")\n  rules:\n    - copy: ZAB-1\n      when: "true"\n      else: e',
+      '- when: message.has("ZAB-9")\n  rules:\n    - copy: ZAB-1\n      when: message.has("ZAB-1")\n      else: e',
       'ZAB|0|2',
       '',
     ],

@@ -37,7 +37,10 @@ export function readMapping(
   const document = readYaml(text, (problem) => problems.push(problem));
   if (document === undefined) return { mapping: undefined, problems };
   const report: Report = (path, message) => {
-    problems.push({ line: document.lineOf(path), rule: ruleOf(path), message });
+    const line = document.lineOf(path);
+    // What is wrong with several segments that are listed together is wrong once.
+    if (problems.some((known) => known.line === line && known.message === message)) return;
+    problems.push({ line, rule: ruleOf(path), message });
   };
   const definition = checked(mappingDefinition, document, report);
   let mapping: Mapping | undefined;
@@ -49,6 +52,7 @@ export function readMapping(
           ? tableIn(join(folder, given), ['tables', table], report, (problem) => problems.push(problem))
           : given;
     }
+    if (problems.length > 0) return { mapping, problems };
     mapping = compileMapping(name, definition, tables, (path, error) => {
       report(path, error instanceof Error ? error.message : String(error));
     });
@@ -122,11 +126,12 @@ function checked<Schema extends z.ZodType>(
 ): z.output<Schema> | undefined {
   const parsed = schema.safeParse(document.value);
   if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues.map((one) => telling(one))) {
+  for (const issue of parsed.error.issues.flatMap((one) => telling(one))) {
     const { path, message } = issue;
     const key = path.at(-1);
     const missing = typeof key === 'string' && !document.has(path);
-    report(path, missing ? `${key}: is missing: ${message}` : message);
+    const what = path.length === 1 ? '' : `${String(key)}: `;
+    report(path, missing ? `${what}is missing: ${message}` : message);
   }
   return undefined;
 }
@@ -136,18 +141,23 @@ interface Issue {
   readonly message: string;
 }
 
-/** Of an issue with several forms that would do, the one in the form that was meant. */
-function telling(issue: z.core.$ZodIssue, path: Path = []): Issue {
+/** Whether an issue is about something in a form, and not that it is another form. */
+function isWithin(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_union' && issue.errors.flat().some(isWithin)) return true;
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys' || issue.code === 'custom';
+}
+
+/** Of an issue with several forms that would do, those in the form that was meant. */
+function telling(issue: z.core.$ZodIssue, path: Path = []): Issue[] {
   const here = [...path, ...issue.path];
   if (issue.code === 'invalid_union') {
-    const meant = issue.errors.find((issues) =>
-      issues.some((one) => one.path.length > 0 || one.code === 'unrecognized_keys' || one.code === 'custom'),
-    );
-    const deepest = meant?.find((one) => one.path.length > 0) ?? meant?.[0];
-    if (deepest !== undefined) return telling(deepest, here);
+    const meant = issue.errors.find((issues) => issues.some(isWithin));
+    if (meant !== undefined) return meant.filter(isWithin).flatMap((one) => telling(one, here));
   }
+  if (issue.code === 'invalid_key')
+    return [{ path: here, message: issue.issues[0]?.message ?? issue.message }];
   const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  return { path: key === undefined ? here : [...here, key], message: issue.message };
+  return [{ path: key === undefined ? here : [...here, key], message: issue.message }];
 }
 
 function lineOf(document: Document, lines: LineCounter, path: Path): number {

@@ -27,14 +27,13 @@ export function checkClaim(earlier: readonly Claim[], claim: Claim): void {
       );
     }
     if (claim.conditional) continue;
-    const within = holds(before.place, claim.place);
-    if (
-      before.conditional
-        ? within || !holds(claim.place, before.place)
-        : within && !claim.plainCopy && before.plainCopy
-    ) {
-      continue;
-    }
+    const isMeant = before.conditional
+      ? !covers(claim.place, before.place)
+      : before.plainCopy &&
+        !claim.plainCopy &&
+        covers(before.place, claim.place) &&
+        !covers(claim.place, before.place);
+    if (isMeant) continue;
     throw new DefinitionError(
       before.conditional
         ? `${other} is always written, so that rule ${before.rule} never has an effect: put this rule in front of it`
@@ -52,14 +51,14 @@ function meet(a: Place, b: Place): boolean {
   return true;
 }
 
-/** Whether a place is a part of another one that is larger. */
-function holds(larger: Place, smaller: Place): boolean {
+/** Whether a place is another one or a part of it. */
+function covers(larger: Place, smaller: Place): boolean {
   if (larger.level !== smaller.level) return larger.level < smaller.level;
   const [[first, last], [smallFirst, smallLast]] = [
     numbers(larger, larger.level),
     numbers(smaller, larger.level),
   ];
-  return first <= smallFirst && smallLast <= last && last - first > smallLast - smallFirst;
+  return first <= smallFirst && smallLast <= last;
 }
 
 function numbers({ at, level, last }: Place, of: Level): readonly [first: number, last: number] {

@@ -71,6 +71,7 @@ class RuleCompiler implements Surroundings {
   readonly #claims: Claim[] = [];
   readonly #counts = new Map<string, Count>();
   readonly #slices = new Map<string, Slice>();
+  readonly #failed = new Set<RulePath>();
   readonly #eachRepetition: { readonly place: Place; readonly path: RulePath }[] = [];
 
   constructor(
@@ -83,7 +84,7 @@ class RuleCompiler implements Surroundings {
   /** Reports rules for each repetition of fields that no rule gives any. */
   checkRepetitions(): void {
     for (const { place, path } of this.#eachRepetition) {
-      if (this.tree.hasRepetitions(place)) continue;
+      if (this.#failed.has(path) || this.tree.hasRepetitions(place)) continue;
       const field = `${place.segment}-${place.at[FIELD]}`;
       const problem =
         `${place.source} is about each repetition, and no rule says how many ${field} gets: ` +
@@ -110,6 +111,7 @@ class RuleCompiler implements Surroundings {
           this.compileAll(rule.rules, [...here, 'rules'], within);
         }
       } catch (error) {
+        this.#failed.add(here);
         this.report(error instanceof ConditionError ? [...here, 'when'] : here, error);
       }
     }
