@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CertificateAuthority, createSigningKey } from './certificates.js';
+import { CertificateAuthority, createSigningKey, type Subject } from './certificates.js';
 import { Component } from './component.js';
 import { freePort } from './free-port.js';
 import { writeKubeconfig } from './kubeconfig.js';
 import { kubectl, type KubectlResult } from './kubectl.js';
 import { tool } from './tools.js';
+import { API_SERVICE, SERVICE_RANGE } from './zones.js';
 
 export interface ApiServerOptions {
   /** Keeps keys, etcd's data, logs and the kubeconfig. Default: a new directory, which stop() removes. */
@@ -21,21 +22,26 @@ export interface ApiServerOptions {
   controllers?: string[];
   /** More arguments for kube-apiserver. */
   arguments?: string[];
+  /** Where it listens; default the loopback address, `127.0.0.1`. */
+  address?: string;
+  /** The beginning of every command line, for processes that are to outlive this one. */
+  prefix?: readonly string[];
 }
 
-/** A Kubernetes API without nodes, on the loopback address: etcd and kube-apiserver, the real ones. */
+/** A Kubernetes API, without nodes: etcd and kube-apiserver, the real ones. */
 export interface ApiServer {
   readonly directory: string;
-  /** `https://127.0.0.1:PORT`. */
+  /** `https://ADDRESS:PORT`. */
   readonly url: string;
   /** The path of a kubeconfig whose user may do everything. */
   readonly kubeconfig: string;
-  /** Issues certificates for other users: the common name is the user, the organization the group. */
   readonly authority: CertificateAuthority;
   /** The processes, each to be stopped, killed, held still and started again by itself. */
   readonly server: Component;
   readonly etcd: Component;
   readonly controllers: Component | undefined;
+  /** The path of a new kubeconfig for a user (the common name) in a group (the organization). */
+  user(name: string, subject: Subject): Promise<string>;
   kubectl(args: string[], input?: string): Promise<KubectlResult>;
   /** Compacts etcd at its newest revision, so that watches from earlier ones get 410 Gone. */
   compact(): Promise<void>;
@@ -44,6 +50,8 @@ export interface ApiServer {
   /** Ends every process. */
   stop(): Promise<void>;
 }
+
+const LOOPBACK = '127.0.0.1';
 
 const CONTROLLERS = [
   'garbage-collector-controller',
@@ -66,24 +74,25 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   await mkdir(logs, { recursive: true });
 
   const port = options.ports?.api ?? (await freePort());
-  const url = `https://127.0.0.1:${port}`;
-  const etcdUrl = `http://127.0.0.1:${options.ports?.etcd ?? (await freePort())}`;
-  const peerUrl = `http://127.0.0.1:${options.ports?.etcdPeers ?? (await freePort())}`;
+  const address = options.address ?? LOOPBACK;
+  const url = `https://${address}:${port}`;
+  const etcdUrl = `http://${LOOPBACK}:${options.ports?.etcd ?? (await freePort())}`;
+  const peerUrl = `http://${LOOPBACK}:${options.ports?.etcdPeers ?? (await freePort())}`;
 
   const authority = await CertificateAuthority.create(pki);
+  const user = async (name: string, subject: Subject): Promise<string> => {
+    const file = join(pki, `${name}.kubeconfig`);
+    await writeKubeconfig(file, { url, authority: authority.own }, await authority.issue(name, subject));
+    return file;
+  };
   const [serving, admin, manager, accounts] = await Promise.all([
-    authority.issue('kube-apiserver', {
-      commonName: 'kube-apiserver',
-      names: ['IP:127.0.0.1', 'DNS:localhost'],
-    }),
+    authority.issue('kube-apiserver', { commonName: 'kube-apiserver', names: serverNames(address) }),
     authority.issue('admin', { commonName: 'admin', organization: 'system:masters' }),
-    authority.issue('kube-controller-manager', { commonName: 'system:kube-controller-manager' }),
+    user('kube-controller-manager', { commonName: 'system:kube-controller-manager' }),
     createSigningKey(pki),
   ]);
   const kubeconfig = join(directory, 'kubeconfig');
-  const managerKubeconfig = join(pki, 'kube-controller-manager.kubeconfig');
   await writeKubeconfig(kubeconfig, { url, authority: authority.own }, admin);
-  await writeKubeconfig(managerKubeconfig, { url, authority: authority.own }, manager);
 
   const started: Component[] = [];
   const start = async (
@@ -93,7 +102,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   ): Promise<Component> => {
     const component = await Component.start({
       name,
-      command: [kubernetes, name, ...args],
+      command: [...(options.prefix ?? []), kubernetes, name, ...args],
+      outlives: options.prefix !== undefined,
       logFile: join(logs, `${name}.log`),
       ...(isReady && { isReady }),
     });
@@ -125,37 +135,50 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       'kube-apiserver',
       [
         `--etcd-servers=${etcdUrl}`,
-        '--bind-address=127.0.0.1',
+        `--bind-address=${address}`,
         `--secure-port=${port}`,
-        // Nobody reaches it through the Service `kubernetes`, which wants an address other than the loopback's.
-        ...['--advertise-address=192.0.2.1', '--endpoint-reconciler-type=none'],
+        ...(address === LOOPBACK
+          ? // Nobody can reach it through the Service `kubernetes`, which refuses a loopback address.
+            ['--advertise-address=192.0.2.1', '--endpoint-reconciler-type=none']
+          : [`--advertise-address=${address}`]),
         `--tls-cert-file=${serving.certificate}`,
         `--tls-private-key-file=${serving.key}`,
         `--client-ca-file=${authority.own.certificate}`,
         `--service-account-key-file=${accounts.publicKey}`,
         `--service-account-signing-key-file=${accounts.privateKey}`,
         '--service-account-issuer=https://kubernetes.default.svc',
-        '--service-cluster-ip-range=198.19.0.0/16',
-        '--authorization-mode=RBAC',
+        `--service-cluster-ip-range=${SERVICE_RANGE}`,
+        '--authorization-mode=Node,RBAC',
+        '--allow-privileged=true',
+        `--kubelet-client-certificate=${admin.certificate}`,
+        `--kubelet-client-key=${admin.key}`,
+        `--kubelet-certificate-authority=${authority.own.certificate}`,
+        '--kubelet-preferred-address-types=InternalIP',
+        // Otherwise it waits for its watchers to leave by themselves.
+        '--shutdown-watch-termination-grace-period=1s',
         ...(options.arguments ?? []),
       ],
-      readiness(port, await readFile(authority.own.certificate)),
+      readiness(address, port, await readFile(authority.own.certificate)),
     );
     const names = options.controllers ?? CONTROLLERS;
     const controllers =
       names.length === 0
         ? undefined
         : await start('kube-controller-manager', [
-            `--kubeconfig=${managerKubeconfig}`,
+            `--kubeconfig=${manager}`,
             `--controllers=${names.join(',')}`,
             `--service-account-private-key-file=${accounts.privateKey}`,
             `--root-ca-file=${authority.own.certificate}`,
             '--use-service-account-credentials=true',
             '--leader-elect=false',
             '--secure-port=0',
+            `--cluster-signing-cert-file=${authority.own.certificate}`,
+            `--cluster-signing-key-file=${authority.own.key}`,
+            // A node that was cut off is known to be in seconds.
+            ...['--node-monitor-period=2s', '--node-monitor-grace-period=16s'],
           ]);
     return {
-      ...{ directory, url, kubeconfig, authority, server, etcd, controllers },
+      ...{ directory, url, kubeconfig, authority, user, server, etcd, controllers },
       kubectl: (args, input) => kubectl(kubeconfig, args, input),
       compact: () => compact(etcdUrl),
       restart: async () => {
@@ -170,11 +193,20 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   }
 }
 
-function readiness(port: number, ca: Buffer): () => Promise<boolean> {
+/** What a certificate of the API server has to name, for clients beside it and for those in pods. */
+function serverNames(address: string): string[] {
+  const services = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+  return [
+    ...[`IP:${address}`, `IP:${API_SERVICE}`, 'DNS:localhost'],
+    ...[...services, 'kubernetes.default.svc.cluster.local'].map((name) => `DNS:${name}`),
+  ];
+}
+
+function readiness(address: string, port: number, ca: Buffer): () => Promise<boolean> {
   return () =>
     new Promise((answered) => {
       const request = get(
-        { host: '127.0.0.1', port, path: '/readyz', ca, timeout: 2000, agent: false },
+        { host: address, port, path: '/readyz', ca, timeout: 2000, agent: false },
         (response) => {
           response.resume();
           answered(response.statusCode === 200);

@@ -4,6 +4,10 @@ export type ClusterErrorCode =
   | 'BUILD_FAILED'
   | 'OPENSSL_FAILED'
   | 'PACKAGES_MISSING'
+  | 'NOT_ROOT'
+  | 'ALREADY_UP'
+  | 'NETWORK_FAILED'
+  | 'IMAGE_FAILED'
   | 'COMPONENT_NOT_STARTED'
   | 'COMPONENT_NOT_STOPPED';
 

@@ -11,12 +11,12 @@ export interface ComponentOptions {
   /** What it is called in errors. */
   name: string;
   /** The program and its arguments. */
-  command: readonly [string, ...string[]];
+  command: readonly string[];
   /** Where its output is appended. */
   logFile: string;
   environment?: NodeJS.ProcessEnv;
-  /** Resolves to true once the component answers; asked again and again. Default: it is ready when it runs. */
-  isReady?: () => Promise<boolean>;
+  /** Resolves to true once the process answers; asked again and again. Default: it is ready when it runs. */
+  isReady?: (pid: number) => boolean | Promise<boolean>;
   /** It outlives this process; otherwise it is killed when this process ends, however that ends. */
   outlives?: boolean;
 }
@@ -49,7 +49,7 @@ export class Component {
     const { name, command, logFile, environment, isReady, outlives = false } = this.options;
     const log = await open(logFile, 'a');
     const [program, ...args] = outlives ? command : ['setpriv', '--pdeathsig', 'KILL', ...command];
-    this.#child = spawn(program, args, {
+    this.#child = spawn(program!, args, {
       // Ctrl-C in a terminal reaches a whole process group: this one is stopped in its turn instead.
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
@@ -60,7 +60,7 @@ export class Component {
     await log.close();
     const deadline = Date.now() + START_DEADLINE;
     while (this.isRunning() && Date.now() < deadline) {
-      if (isReady === undefined || (await isReady())) return;
+      if (isReady === undefined || (await isReady(this.pid!))) return;
       await delay(50);
     }
     await this.kill();

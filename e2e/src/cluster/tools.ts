@@ -7,17 +7,33 @@ import { promisify } from 'node:util';
 import { cached } from './cache.js';
 import { ClusterError } from './cluster-error.js';
 
-/** The programs that are built from Go modules: the folder of e2e/cluster, what is built, and its version. */
-const TOOLS = {
+interface GoProgram {
+  /** The package that is built. */
+  package: string;
+  /** Where the version is taken from, in go.mod, and the variable that is to say it. */
+  module?: string;
+  versionVariable?: string;
+}
+
+/** The programs that are built from Go modules, each from the folder of e2e/cluster that has its name. */
+const PROGRAMS = {
   /** etcd, the control plane, kubelet, kube-proxy and kubectl: the first argument names the component. */
   kubernetes: {
     package: '.',
+    module: 'k8s.io/kubernetes',
     versionVariable: 'k8s.io/component-base/version.gitVersion',
-    of: 'k8s.io/kubernetes',
   },
-} as const;
+  coredns: { package: 'github.com/coredns/coredns', module: 'github.com/coredns/coredns' },
+  helm: {
+    package: 'helm.sh/helm/v3/cmd/helm',
+    module: 'helm.sh/helm/v3',
+    versionVariable: 'helm.sh/helm/v3/internal/version.version',
+  },
+  /** The first container of every pod. */
+  pause: { package: '.' },
+} satisfies Record<string, GoProgram>;
 
-export type Tool = keyof typeof TOOLS;
+export type Tool = keyof typeof PROGRAMS;
 
 const MODULES = fileURLToPath(new URL('../../cluster', import.meta.url));
 
@@ -29,25 +45,36 @@ const MODULES = fileURLToPath(new URL('../../cluster', import.meta.url));
  * @throws ClusterError GO_MISSING, BUILD_FAILED
  */
 export async function tool(name: Tool): Promise<string> {
-  const module = join(MODULES, name);
-  const { package: path, versionVariable, of } = TOOLS[name];
-  const sum = createHash('sha256');
-  for (const file of (await readdir(module)).sort()) {
-    sum.update(`${file}\n`).update(await readFile(join(module, file)));
-  }
-  const version = requiredVersion(await readFile(join(module, 'go.mod'), 'utf8'), of);
-  const directory = await cached(`${name}-${version}-${sum.digest('hex').slice(0, 12)}`, async (made) => {
+  const folder = join(MODULES, name);
+  const program: GoProgram = PROGRAMS[name];
+  const version = program.module === undefined ? '' : await requiredVersion(folder, program.module);
+  const kept = [name, version, await sumOf(folder)].filter((part) => part !== '').join('-');
+  const directory = await cached(kept, async (made) => {
     process.stderr.write(`Building ${name} ${version} from its Go module; this takes minutes, once.\n`);
-    const flags = ['-trimpath', '-ldflags', `-s -w -X ${versionVariable}=${version}`];
-    await go(['build', ...flags, '-o', join(made, name), path], module);
+    const variable = program.versionVariable === undefined ? '' : ` -X ${program.versionVariable}=${version}`;
+    await go(
+      ['build', '-trimpath', '-ldflags', `-s -w${variable}`, '-o', join(made, name), program.package],
+      folder,
+    );
   });
   return join(directory, name);
 }
 
-function requiredVersion(goMod: string, module: string): string {
-  const line = goMod.split('\n').find((text) => text.trim().startsWith(`${module} v`));
-  if (line === undefined) throw new ClusterError('BUILD_FAILED', `go.mod does not require ${module}.`);
-  return line.trim().split(' ')[1]!;
+async function sumOf(folder: string): Promise<string> {
+  const sum = createHash('sha256');
+  for (const file of (await readdir(folder)).sort()) {
+    sum.update(`${file}\n`).update(await readFile(join(folder, file)));
+  }
+  return sum.digest('hex').slice(0, 12);
+}
+
+/** The version of a module that a go.mod requires. */
+async function requiredVersion(folder: string, module: string): Promise<string> {
+  const lines = (await readFile(join(folder, 'go.mod'), 'utf8')).split('\n');
+  const line = lines.find((text) => /^(require )?\s*(\S+) v/.exec(text)?.[2] === module);
+  if (line === undefined)
+    throw new ClusterError('BUILD_FAILED', `${folder}/go.mod does not require ${module}.`);
+  return /v[0-9]\S*/.exec(line.slice(line.indexOf(' v')))![0];
 }
 
 async function go(args: string[], directory: string): Promise<void> {

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ClusterError } from './cluster-error.js';
+
+// Every process of the cluster, and whatever it starts, is in one control group, containers in groups below it: so
+// they can be found and ended whoever started them, even when that was cut short.
+
+const ROOT = '/sys/fs/cgroup';
+const NAME = 'integration-hub-cluster';
+
+/** Version 1 has a hierarchy for each controller, version 2 one for all. */
+const HIERARCHY = existsSync(join(ROOT, 'cgroup.controllers')) ? ROOT : join(ROOT, 'pids');
+
+/** The control group below which a node makes those of its pods. */
+export function podGroup(node: string): string {
+  return `/${NAME}/${node}`;
+}
+
+/** The beginning of a command line that moves itself into the cluster's group and becomes the rest of the line. */
+export async function inClusterGroup(): Promise<string[]> {
+  const group = join(HIERARCHY, NAME, 'system');
+  await mkdir(group, { recursive: true });
+  return ['sh', '-c', 'echo $$ > "$0" && exec "$@"', join(group, 'cgroup.procs')];
+}
+
+/** The ids of all processes of the cluster, those in containers included. */
+export async function clusterProcesses(): Promise<number[]> {
+  const groups = await groupsBelow(join(HIERARCHY, NAME));
+  const lists = await Promise.all(
+    groups.map((group) => readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')),
+  );
+  return lists.flatMap((list) => list.split('\n').filter((line) => line !== '')).map(Number);
+}
+
+/** Kills all processes of the cluster and removes its groups. @throws ClusterError COMPONENT_NOT_STOPPED */
+export async function endClusterProcesses(): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    // New ones may be born while the list is read.
+    const pids = await clusterProcesses();
+    if (pids.length === 0) break;
+    if (Date.now() > deadline) {
+      throw new ClusterError(
+        'COMPONENT_NOT_STOPPED',
+        `Processes of the test cluster cannot be killed: ${pids.join(' ')}.`,
+      );
+    }
+    for (const pid of pids) kill(pid);
+    await delay(50);
+  }
+  for (const hierarchy of HIERARCHY === ROOT ? [ROOT] : await subdirectories(ROOT)) {
+    const groups = await groupsBelow(join(hierarchy, NAME));
+    for (const group of groups.reverse()) await rmdir(group);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** A group and those below it, each after the one that it is in; none if there is no such group. */
+async function groupsBelow(group: string): Promise<string[]> {
+  if (!existsSync(group)) return [];
+  const below = await Promise.all((await subdirectories(group)).map(groupsBelow));
+  return [group, ...below.flat()];
+}
+
+async function subdirectories(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+}
