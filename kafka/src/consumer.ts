@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Consumer as KafkajsConsumer, EachBatchPayload } from 'kafkajs';
+import type { Consumer as KafkajsConsumer, EachBatchPayload, FetchOffsetsPartition } from 'kafkajs';
+import { again } from './again.js';
 import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
-import type { IncomingBatch } from './incoming-batch.js';
+import type { Committed, IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
 import { readRecord } from './read-record.js';
 
@@ -31,6 +32,8 @@ export interface ConsumeOptions {
 export interface Consumer {
   /** Whether it is a member of its group at present. */
   readonly joined: boolean;
+  /** How many partitions it has at present. */
+  readonly assignedPartitions: number;
   /** Stops taking batches, waits for those in hand, and leaves the group, so that others go on at once. */
   stop(): Promise<void>;
 }
@@ -68,6 +71,9 @@ class GroupConsumer implements Consumer {
   #assigned: Record<string, number[]> = {};
   #generation = 0;
   #lastHeard = 0;
+  /** By topic; of the generation `committedAt`. */
+  readonly #committedBy = new Map<string, Promise<FetchOffsetsPartition[]>>();
+  #committedAt = 0;
   #isRebalancing = false;
   #isActive = true;
   #stopped: Promise<void> | undefined;
@@ -111,6 +117,10 @@ class GroupConsumer implements Consumer {
       partitionsConsumedConcurrently,
       eachBatch: (payload) => this.#takeBatch(payload),
     });
+  }
+
+  get assignedPartitions(): number {
+    return Object.values(this.#assigned).reduce((sum, partitions) => sum + partitions.length, 0);
   }
 
   stop(): Promise<void> {
@@ -196,6 +206,31 @@ class GroupConsumer implements Consumer {
     this.#inHand.delete(work);
   }
 
+  async #committed(topic: string, partition: number): Promise<Committed> {
+    const generation = this.#generation;
+    if (this.#committedAt !== generation) {
+      this.#committedAt = generation;
+      this.#committedBy.clear();
+    }
+    let offsets = this.#committedBy.get(topic);
+    if (offsets === undefined) this.#committedBy.set(topic, (offsets = this.#fetchCommitted(topic)));
+    const found = (await offsets).find((one) => one.partition === partition);
+    return { offset: BigInt(found?.offset ?? '-1'), note: found?.metadata ?? '' };
+  }
+
+  async #fetchCommitted(topic: string): Promise<FetchOffsetsPartition[]> {
+    const admin = this.#client.kafka.admin();
+    await admin.connect();
+    try {
+      const [offsets] = await again(this.#sessionTimeoutMs, () =>
+        admin.fetchOffsets({ groupId: this.#options.groupId, topics: [topic] }),
+      );
+      return offsets!.partitions;
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   #batch(payload: EachBatchPayload): IncomingBatch {
     const { topic, partition, messages } = payload.batch;
     const generation = this.#generation;
@@ -219,8 +254,10 @@ class GroupConsumer implements Consumer {
       resolve: (offset) => {
         if (isOurs()) payload.resolveOffset(offset.toString());
       },
-      commit: async (nextOffset) => {
-        const topics = [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }];
+      committed: () => this.#committed(topic, partition),
+      commit: async (nextOffset, note = '') => {
+        const offset = { partition, offset: nextOffset.toString(), metadata: note };
+        const topics = [{ topic, partitions: [offset] }];
         const deadline = performance.now() + this.#sessionTimeoutMs;
         for (;;) {
           try {

@@ -64,6 +64,7 @@ describe('transactions by partition', function () {
       resolved,
       sought,
       isCurrent: () => sought.length === 0,
+      committed: () => Promise.resolve({ offset: -1n, note: '' }),
       resolve: (offset) => void resolved.push(offset),
       commit: () => Promise.resolve(),
       pauseFor: () => undefined,

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from 'kafkajs';
+import { again } from './again.js';
 import { type ClaimedProducer, openClaimedProducer } from './claimed-producer.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { IncomingBatch } from './incoming-batch.js';
@@ -119,10 +119,7 @@ export class PartitionTransactions {
     const admin = claimed.client.kafka.admin();
     await admin.connect();
     // The group's coordinator may be moving; kafkajs asks only the one that it had found.
-    const [offsets] = await again(
-      (error) => error.retriable === true,
-      () => admin.fetchOffsets({ groupId, topics: [batch.topic] }),
-    );
+    const [offsets] = await again(DEADLINE, () => admin.fetchOffsets({ groupId, topics: [batch.topic] }));
     await admin.disconnect();
     const committed = BigInt(
       offsets!.partitions.find(({ partition }) => partition === batch.partition)!.offset,
@@ -140,8 +137,9 @@ export class PartitionTransactions {
     const topics = [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }];
     // The former transaction is still being ended. kafkajs waits for that before it sends records, and only then.
     await again(
-      (error) => error.type === 'CONCURRENT_TRANSACTIONS',
+      DEADLINE,
       () => transaction.sendOffsets({ consumerGroupId: this.#options.groupId, topics }),
+      (error) => error.type === 'CONCURRENT_TRANSACTIONS',
     );
   }
 
@@ -168,20 +166,5 @@ async function send(transaction: Transaction, part: PartitionRecords<OutgoingRec
       to += 1;
     } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
     await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
-  }
-}
-
-/** Does what a broker has refused for the moment until it succeeds, for as long as a transaction may take. */
-async function again<T>(
-  isPassing: (error: { readonly type?: unknown; readonly retriable?: unknown }) => boolean,
-  work: () => Promise<T>,
-): Promise<T> {
-  for (const deadline = performance.now() + DEADLINE; ;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error as object) || performance.now() > deadline) throw error;
-      await delay(5);
-    }
   }
 }

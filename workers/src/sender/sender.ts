@@ -1,9 +1,10 @@
 /**
- * The sender: delivers what is in a destination's outbound topic, one message at a time over one kept connection,
- * at the pace that the destination can bear. A message's offset is committed once the receiver has acknowledged it
- * and before the next one of its partition is sent, so what may arrive twice after a crash is what was in flight.
+ * The sender: delivers what is in a destination's outbound topic at the pace that the destination can bear. Messages
+ * with one key go one after another: each is acknowledged by the receiver, and that is committed, before the next one
+ * is sent. So what may arrive twice after a crash is what was in flight. Messages with other keys go meanwhile, as far
+ * as there are connections; which of them are done is committed with the offset.
  *
- * A message that can't be delivered holds back its partition, no other; waiting is the topic's, not the heap's.
+ * A message that can't be delivered holds back those with its key, no others; waiting is the topic's, not the heap's.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDescription, type MessageDescription, type SenderConfiguration } from '@integration-hub/api';
@@ -18,33 +19,41 @@ import { deadLetter } from '../dead-letter.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { backOff } from './back-off.js';
-import { Delivery, type Outcome } from './delivery.js';
+import type { Outcome } from './delivery.js';
+import { DeliveryPool } from './delivery-pool.js';
+import { type Lane, PartitionWindow } from './partition-window.js';
 import { Throttle } from './throttle.js';
 
-/** The message that a partition is held back by. */
-interface Blocked {
-  readonly offset: bigint;
-  readonly failures: number;
+/** While some wait for their time, so often those that came meanwhile are fetched, in milliseconds. */
+const FETCH_INTERVAL = 100;
+
+/** A partition's window, and the generation of the group that it is of. */
+interface Assigned {
+  readonly generation: number;
+  readonly window: PartitionWindow;
+  /** The commit that is under way, and the one that will follow it for those who came later. */
+  committing: Promise<void> | undefined;
+  next: Promise<void> | undefined;
 }
 
 export class Sender implements Worker {
   readonly #configuration: SenderConfiguration;
   readonly #parts: WorkerParts;
-  readonly #delivery: Delivery;
+  readonly #deliveries: DeliveryPool;
   readonly #throttle: Throttle;
   readonly #deadLetters: GatheringProducer;
-  readonly #blocked = new Map<number, Blocked>();
+  readonly #assigned = new Map<number, Assigned>();
+  readonly #atWork = new Map<number, Promise<void>>();
   readonly #stopping = new AbortController();
   /** The receiver could not be reached this often in a row; until then nobody tries. */
   #unreachable = { times: 0, until: 0 };
-  #lane: Promise<unknown> = Promise.resolve();
   #consumer: Consumer | undefined;
 
   constructor(configuration: SenderConfiguration, parts: WorkerParts) {
     this.#configuration = configuration;
     this.#parts = parts;
-    this.#delivery = new Delivery(configuration);
-    this.#throttle = new Throttle(configuration.messagesPerMinute);
+    this.#deliveries = new DeliveryPool(configuration);
+    this.#throttle = new Throttle(configuration.messagesPerMinute, () => this.#share());
     const { kafka, stage } = configuration;
     this.#deadLetters = new GatheringProducer({
       connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
@@ -67,7 +76,7 @@ export class Sender implements Worker {
       watchdogMs: kafka.watchdogMs,
       partitionsConsumedConcurrently: partitions,
       log: kafkaLog(this.#parts.log),
-      onBatch: (batch) => this.#send(batch),
+      onBatch: (batch) => this.#takeBatch(batch),
       onFatal: this.#parts.onFatal,
     });
   }
@@ -75,13 +84,108 @@ export class Sender implements Worker {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#consumer?.stop();
-    this.#delivery.close();
+    this.#deliveries.close();
     await this.#deadLetters.close();
   }
 
+  /** Works on one batch of a partition at a time, were the group to be joined anew meanwhile. */
+  async #takeBatch(batch: IncomingBatch): Promise<void> {
+    const former = this.#atWork.get(batch.partition);
+    const work = (async () => {
+      await former?.catch(() => undefined);
+      await this.#send(batch);
+    })();
+    this.#atWork.set(batch.partition, work);
+    await work;
+  }
+
+  /** Ends when nothing of the partition is in flight: all is done, or what is not waits for its time. */
   async #send(batch: IncomingBatch): Promise<void> {
-    for (const record of batch.records) {
-      const outcome = await this.#inTurn(() => this.#deliver(batch, record));
+    if (!this.#mayGoOn(batch)) return;
+    const { records } = batch;
+    const assigned = await this.#assignedOf(batch);
+    const { window } = assigned;
+    const faults: unknown[] = [];
+    let running = 0;
+    let added = 0;
+    let mayBeIdle = !window.isEmpty;
+    let changed = Promise.withResolvers<undefined>();
+
+    const start = (lane: Lane): void => {
+      lane.isBusy = true;
+      running += 1;
+      void this.#runLane(batch, assigned, lane)
+        .catch((error: unknown) => faults.push(error))
+        .finally(() => {
+          lane.isBusy = false;
+          running -= 1;
+          mayBeIdle ||= lane.records.length > 0;
+          changed.resolve(undefined);
+        });
+    };
+
+    for (;;) {
+      const goesOn = faults.length === 0 && this.#mayGoOn(batch);
+      if (goesOn) {
+        const more = added < records.length ? window.add(records, added) : 0;
+        added += more;
+        if (more > 0 || mayBeIdle) for (const lane of window.idle(performance.now())) start(lane);
+      }
+      if (running > 0) {
+        changed = Promise.withResolvers();
+        const waitMs = goesOn && mayBeIdle ? window.nextDue() - performance.now() : Infinity;
+        const timer = waitMs === Infinity ? undefined : setTimeout(() => changed.resolve(undefined), waitMs);
+        await changed.promise;
+        clearTimeout(timer);
+        continue;
+      }
+      if (faults.length > 0) {
+        // What was done since the last commit that succeeded is not known to be, so it is done again.
+        this.#assigned.delete(batch.partition);
+        throw faults[0];
+      }
+      if (!goesOn) return;
+      if (window.isEmpty) {
+        batch.resolve(records.at(-1)!.offset);
+        return;
+      }
+      const waitMs = Math.max(0, window.nextDue() - performance.now());
+      const isElseBlocked = this.#unreachable.until > performance.now() || added < records.length;
+      await this.#sleep(isElseBlocked ? waitMs : Math.min(waitMs, FETCH_INTERVAL));
+      if (!isElseBlocked && waitMs > FETCH_INTERVAL) {
+        // The last record is left to be fetched again, so that there is a next time even if nothing new comes.
+        if (records.length > 1) batch.resolve(records.at(-2)!.offset);
+        return;
+      }
+    }
+  }
+
+  async #assignedOf(batch: IncomingBatch): Promise<Assigned> {
+    const known = this.#assigned.get(batch.partition);
+    if (known?.generation === batch.generation) return known;
+    const { offset, note } = await batch.committed();
+    const position = offset < 0n ? batch.fetchedFrom : offset;
+    const window = new PartitionWindow(position, note);
+    const assigned = { generation: batch.generation, window, committing: undefined, next: undefined };
+    this.#assigned.set(batch.partition, assigned);
+    return assigned;
+  }
+
+  /** This replica's part of the destination's pace: that of the partitions that it has. */
+  #share(): number {
+    const { partitions } = this.#configuration;
+    return Math.min(Math.max(this.#consumer?.assignedPartitions ?? 1, 1), partitions) / partitions;
+  }
+
+  #mayGoOn(batch: IncomingBatch): boolean {
+    return batch.isCurrent() && !this.#stopping.signal.aborted;
+  }
+
+  /** Delivers the records of a lane until there are no more, or the first must wait. */
+  async #runLane(batch: IncomingBatch, assigned: Assigned, lane: Lane): Promise<void> {
+    let record: IncomingRecord | undefined;
+    while ((record = lane.records[0]) !== undefined) {
+      const outcome = await this.#deliver(batch, record.value, lane);
       if (outcome === undefined) return;
       const description = readDescription(record.headers);
       if (outcome.kind === 'delivered') {
@@ -90,37 +194,47 @@ export class Sender implements Worker {
         outcome.kind === 'undeliverable' ||
         (outcome.kind === 'refused' && this.#configuration.retry.onRefusal === 'DeadLetter')
       ) {
-        await this.#setAside(record, description, outcome);
+        await this.#setAside(record, description, outcome, lane.failures + 1);
       } else {
-        batch.pauseFor(this.#holdBack(record, description, outcome));
+        lane.failures += 1;
+        lane.dueAt = performance.now() + this.#holdBack(lane, description, outcome);
         return;
       }
-      this.#blocked.delete(batch.partition);
-      await batch.commit(record.offset + 1n);
-      batch.resolve(record.offset);
+      assigned.window.done(lane);
+      await this.#commit(batch, assigned);
     }
   }
 
-  /** Runs deliveries of all partitions one after another: there is one connection. */
-  async #inTurn<T>(deliver: () => Promise<T>): Promise<T> {
-    const turn = this.#lane.then(deliver);
-    this.#lane = turn.catch(() => undefined);
-    return turn;
+  /** Commits what is done now, in one request with what others have done meanwhile. */
+  #commit(batch: IncomingBatch, assigned: Assigned): Promise<void> {
+    assigned.next ??= (async () => {
+      await assigned.committing?.catch(() => undefined);
+      assigned.committing = assigned.next;
+      assigned.next = undefined;
+      const { position, note } = assigned.window;
+      await batch.commit(position, note);
+    })();
+    return assigned.next;
   }
 
-  /** @returns undefined where the message was not touched: the worker stops, or the partition is another's now */
-  async #deliver(batch: IncomingBatch, record: IncomingRecord): Promise<Outcome | undefined> {
-    const mayGoOn = (): boolean => batch.isCurrent() && !this.#stopping.signal.aborted;
-    if (!mayGoOn()) return undefined;
-    const unreachableForMs = this.#unreachable.until - performance.now();
-    if (unreachableForMs > 0) {
-      batch.pauseFor(unreachableForMs);
-      return undefined;
-    }
-    const waitMs = this.#throttle.takeTurn();
-    if (waitMs >= 1) await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    if (!mayGoOn()) return undefined;
-    return this.#delivery.deliver(record.value, mayGoOn);
+  /** @returns undefined where the message was not touched: the worker stops, it must wait, or it is another's now */
+  #deliver(batch: IncomingBatch, bytes: Buffer, lane: Lane): Promise<Outcome | undefined> {
+    return this.#deliveries.with(async (delivery) => {
+      const mayGoOn = (): boolean => this.#mayGoOn(batch);
+      if (!mayGoOn()) return undefined;
+      if (this.#unreachable.until > performance.now()) {
+        lane.dueAt = this.#unreachable.until;
+        return undefined;
+      }
+      const waitMs = this.#throttle.takeTurn();
+      if (waitMs >= 1) await this.#sleep(waitMs);
+      if (!mayGoOn()) return undefined;
+      return delivery.deliver(bytes, mayGoOn);
+    });
+  }
+
+  async #sleep(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
   #delivered(description: MessageDescription): void {
@@ -134,22 +248,22 @@ export class Sender implements Worker {
     log.debug('delivered', { flow, controlId, correlationId });
   }
 
-  /** Says how long the message's partition has to wait. */
+  /** Says how long the lane has to wait. */
   #holdBack(
-    record: IncomingRecord,
+    { failures }: Lane,
     description: MessageDescription,
     outcome: Outcome & { kind: 'failed' | 'refused' },
   ): number {
     const { retry, destination } = this.#configuration;
-    const before = this.#blocked.get(record.partition);
-    const failures = before !== undefined && before.offset === record.offset ? before.failures + 1 : 1;
-    this.#blocked.set(record.partition, { offset: record.offset, failures });
     let waitMs = backOff(failures, retry);
     if (outcome.kind === 'failed' && outcome.unreachable) {
-      // Nobody gets through, so the wait is the destination's: its partitions don't each knock on their own.
-      const times = this.#unreachable.times + 1;
-      waitMs = backOff(times, retry);
-      this.#unreachable = { times, until: performance.now() + waitMs };
+      // Nobody gets through, so the wait is the destination's: its lanes don't each knock on their own.
+      const now = performance.now();
+      if (this.#unreachable.until <= now) {
+        const times = this.#unreachable.times + 1;
+        this.#unreachable = { times, until: now + backOff(times, retry) };
+      }
+      waitMs = Math.round(this.#unreachable.until - now);
     }
     this.#parts.metrics.retries.inc({ destination, code: outcome.code });
     const { flow, controlId, correlationId } = description;
@@ -163,10 +277,10 @@ export class Sender implements Worker {
     record: IncomingRecord,
     description: MessageDescription,
     outcome: Outcome & { kind: 'refused' | 'undeliverable' },
+    attempts: number,
   ): Promise<void> {
     const { deadLetterTopic, stage } = this.#configuration;
     const { code, reason } = outcome;
-    const attempts = (this.#blocked.get(record.partition)?.failures ?? 0) + 1;
     const origin = `${record.topic}/${record.partition}/${record.offset}`;
     const failure = { code, reason, attempts, origin };
     await this.#deadLetters.produce(

@@ -4,18 +4,42 @@ import { Throttle } from './throttle.js';
 
 describe('Throttle', () => {
   it('gives every turn at once where there is no limit', () => {
-    const throttle = new Throttle(null, () => 0);
+    const throttle = new Throttle(
+      null,
+      () => 1,
+      () => 0,
+    );
     expect([1, 2, 3].map(() => throttle.takeTurn())).to.deep.equal([0, 0, 0]);
   });
 
   it('spaces turns evenly', () => {
-    const throttle = new Throttle(600, () => 1_000);
+    const throttle = new Throttle(
+      600,
+      () => 1,
+      () => 1_000,
+    );
     expect([1, 2, 3].map(() => throttle.takeTurn())).to.deep.equal([0, 100, 200]);
+  });
+
+  it('takes its share of the pace', () => {
+    let share = 0.25;
+    const throttle = new Throttle(
+      600,
+      () => share,
+      () => 1_000,
+    );
+    expect([1, 2].map(() => throttle.takeTurn())).to.deep.equal([0, 400]);
+    share = 1;
+    expect([1, 2].map(() => throttle.takeTurn())).to.deep.equal([800, 900]);
   });
 
   it('saves nothing up while nobody asks', () => {
     let now = 0;
-    const throttle = new Throttle(60, () => now);
+    const throttle = new Throttle(
+      60,
+      () => 1,
+      () => now,
+    );
     throttle.takeTurn();
     now = 60_000;
     expect([1, 2].map(() => throttle.takeTurn())).to.deep.equal([0, 1_000]);
@@ -26,7 +50,11 @@ describe('Throttle', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 600 }), pauses, (limit, waits) => {
         let now = 0;
-        const throttle = new Throttle(limit, () => now);
+        const throttle = new Throttle(
+          limit,
+          () => 1,
+          () => now,
+        );
         const turns = waits.map((wait) => {
           now += wait;
           return now + throttle.takeTurn();

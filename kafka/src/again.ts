@@ -1,0 +1,29 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** What errors of kafkajs say of themselves. */
+interface Refusal {
+  readonly type?: unknown;
+  readonly retriable?: unknown;
+}
+
+/**
+ * Does what Kafka has refused for the moment until it succeeds: a coordinator that is moving, for example, of which
+ * kafkajs asks only the one that it had found.
+ *
+ * @param isPassing which errors pass; default: those that Kafka calls retriable
+ * @throws what the work throws, where that does not pass or has not passed within so many milliseconds
+ */
+export async function again<T>(
+  milliseconds: number,
+  work: () => Promise<T>,
+  isPassing: (error: Refusal) => boolean = ({ retriable }) => retriable === true,
+): Promise<T> {
+  for (const deadline = performance.now() + milliseconds; ;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error as Refusal) || performance.now() > deadline) throw error;
+      await delay(5);
+    }
+  }
+}
