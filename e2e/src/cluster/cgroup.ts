@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterError } from './cluster-error.js';
@@ -10,11 +10,32 @@ import { ClusterError } from './cluster-error.js';
 const ROOT = '/sys/fs/cgroup';
 const NAME = 'integration-hub-cluster';
 
-/** Version 1 has a hierarchy for each controller, version 2 one for all. */
-const HIERARCHY = existsSync(join(ROOT, 'cgroup.controllers')) ? ROOT : join(ROOT, 'pids');
+// Version 1 has a hierarchy for each controller, version 2 one for all.
+const IS_VERSION_2 = existsSync(join(ROOT, 'cgroup.controllers'));
+const HIERARCHY = IS_VERSION_2 ? ROOT : join(ROOT, 'pids');
 
-/** The control group below which a node makes those of its pods. */
-export function podGroup(node: string): string {
+/** Makes the control group below which a node makes those of its pods, and tells its path. */
+export async function makePodGroup(node: string): Promise<string> {
+  for (const hierarchy of await hierarchies()) {
+    let group = hierarchy;
+    for (const below of [NAME, node]) {
+      const parent = group;
+      group = join(parent, below);
+      await mkdir(group, { recursive: true });
+      if (IS_VERSION_2) {
+        const controllers = (await readFile(join(parent, 'cgroup.controllers'), 'utf8')).trim().split(' ');
+        await writeFile(
+          join(parent, 'cgroup.subtree_control'),
+          controllers.map((name) => `+${name}`).join(' '),
+        );
+      }
+      // In version 1 a group starts without any processor or memory node.
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+        if (!IS_VERSION_2 && existsSync(join(group, file)))
+          await copyFile(join(parent, file), join(group, file));
+      }
+    }
+  }
   return `/${NAME}/${node}`;
 }
 
@@ -50,7 +71,7 @@ export async function endClusterProcesses(): Promise<void> {
     for (const pid of pids) kill(pid);
     await delay(50);
   }
-  for (const hierarchy of HIERARCHY === ROOT ? [ROOT] : await subdirectories(ROOT)) {
+  for (const hierarchy of await hierarchies()) {
     const groups = await groupsBelow(join(hierarchy, NAME));
     for (const group of groups.reverse()) await rmdir(group);
   }
@@ -62,6 +83,10 @@ function kill(pid: number): void {
   } catch {
     // It has ended by itself.
   }
+}
+
+async function hierarchies(): Promise<string[]> {
+  return IS_VERSION_2 ? [ROOT] : subdirectories(ROOT);
 }
 
 /** A group and those below it, each after the one that it is in; none if there is no such group. */

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ApiServer } from './api-server.js';
-import { inClusterGroup, podGroup } from './cgroup.js';
+import { inClusterGroup, makePodGroup } from './cgroup.js';
 import { ClusterError } from './cluster-error.js';
 import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
@@ -94,8 +94,7 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
     clusterDomain: 'cluster.local',
     resolvConf: '',
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: podGroup(zone.name),
-    cgroupsPerQOS: false,
+    cgroupRoot: await makePodGroup(zone.name),
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,
