@@ -13,7 +13,7 @@ export interface MockReceiverOptions {
   host: string;
   /** 0 takes any free port. */
   port: number;
-  reply: MockReply;
+  reply: MockReply | ((message: Message) => MockReply);
   /** How long each reply is held back, in milliseconds. */
   delayMs: number;
 }
@@ -136,7 +136,8 @@ export class MockReceiver {
 
   async #answer(socket: Socket, received: ReceivedMessage): Promise<void> {
     await this.#events.message(received);
-    const { reply, delayMs } = this.options;
+    const { reply: choice, delayMs } = this.options;
+    const reply = typeof choice === 'function' ? choice(Message.parse(received.bytes)) : choice;
     if (delayMs > 0) await delay(delayMs, undefined, { ref: false });
     if (reply === 'close') socket.destroy();
     else if (reply !== 'none' && socket.writable) socket.write(encodeFrame(replyTo(received.bytes, reply)));

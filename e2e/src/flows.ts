@@ -20,6 +20,10 @@ export interface FlowSettings {
   readonly onRefusal?: 'DeadLetter' | 'Retry';
   readonly storeTimeout?: string;
   readonly onReject?: 'Close' | 'Nak';
+  /** Path of the field that orders the Paris flow; absent: one order for the flow. */
+  readonly orderBy?: string;
+  /** Connections to the receiver; default 1. */
+  readonly connections?: number;
 }
 
 /** Both flows (phw-to-mpi on 2575, paris-to-mpi on 2577) and their destination (2576). */
@@ -27,10 +31,13 @@ export function flows(settings: FlowSettings = {}): string {
   const { messagesPerMinute = null, storeTimeout = '30s', onReject = 'Close' } = settings;
   const listener = `maxMessageSize: 1Mi\n    storeTimeout: ${storeTimeout}\n    onReject: ${onReject}\n    mllp:`;
   const phw = shipped('phw-to-mpi.yaml').toString().replace('mllp:', listener);
-  const paris = shipped('paris-to-mpi.yaml').toString().replace('mllp:', listener);
+  let paris = shipped('paris-to-mpi.yaml').toString().replace('mllp:', listener);
+  if (settings.orderBy !== undefined) {
+    paris = paris.replace('spec:\n', `spec:\n  ordering:\n    by: Field\n    path: ${settings.orderBy}\n`);
+  }
   let mpi = shipped('mpi.yaml')
     .toString()
-    .replace('localhost', '127.0.0.1')
+    .replace('host: localhost', `host: 127.0.0.1\n    connections: ${settings.connections ?? 1}`)
     .replace('ackTimeout: 30s', `ackTimeout: ${settings.ackTimeout ?? '30s'}`)
     .replace('initial: 5s', `initial: ${settings.retryInitial ?? '200ms'}`)
     .replace('max: 15m', `max: ${settings.retryMax ?? '2s'}`)

@@ -19,7 +19,7 @@ import { deadLetter } from '../dead-letter.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { backOff } from './back-off.js';
-import type { Outcome } from './delivery.js';
+import type { Delivery, Outcome } from './delivery.js';
 import { DeliveryPool } from './delivery-pool.js';
 import { type Lane, PartitionWindow } from './partition-window.js';
 import { Throttle } from './throttle.js';
@@ -183,26 +183,39 @@ export class Sender implements Worker {
 
   /** Delivers the records of a lane until there are no more, or the first must wait. */
   async #runLane(batch: IncomingBatch, assigned: Assigned, lane: Lane): Promise<void> {
-    let record: IncomingRecord | undefined;
-    while ((record = lane.records[0]) !== undefined) {
-      const outcome = await this.#deliver(batch, record.value, lane);
-      if (outcome === undefined) return;
-      const description = readDescription(record.headers);
-      if (outcome.kind === 'delivered') {
-        this.#delivered(description);
-      } else if (
-        outcome.kind === 'undeliverable' ||
-        (outcome.kind === 'refused' && this.#configuration.retry.onRefusal === 'DeadLetter')
-      ) {
-        await this.#setAside(record, description, outcome, lane.failures + 1);
-      } else {
-        lane.failures += 1;
-        lane.dueAt = performance.now() + this.#holdBack(lane, description, outcome);
-        return;
-      }
-      assigned.window.done(lane);
-      await this.#commit(batch, assigned);
+    let isDone = true;
+    while (isDone && lane.records.length > 0) {
+      // The connection is kept until the commit, so that no more is in flight than there are connections.
+      isDone = await this.#deliveries.with((delivery) => this.#deliverFirst(batch, assigned, lane, delivery));
     }
+  }
+
+  /** @returns whether the first message of the lane is done with */
+  async #deliverFirst(
+    batch: IncomingBatch,
+    assigned: Assigned,
+    lane: Lane,
+    delivery: Delivery,
+  ): Promise<boolean> {
+    const record = lane.records[0]!;
+    const outcome = await this.#deliver(batch, record.value, lane, delivery);
+    if (outcome === undefined) return false;
+    const description = readDescription(record.headers);
+    if (outcome.kind === 'delivered') {
+      this.#delivered(description);
+    } else if (
+      outcome.kind === 'undeliverable' ||
+      (outcome.kind === 'refused' && this.#configuration.retry.onRefusal === 'DeadLetter')
+    ) {
+      await this.#setAside(record, description, outcome, lane.failures + 1);
+    } else {
+      lane.failures += 1;
+      lane.dueAt = performance.now() + this.#holdBack(lane, description, outcome);
+      return false;
+    }
+    assigned.window.done(lane);
+    await this.#commit(batch, assigned);
+    return true;
   }
 
   /** Commits what is done now, in one request with what others have done meanwhile. */
@@ -218,19 +231,22 @@ export class Sender implements Worker {
   }
 
   /** @returns undefined where the message was not touched: the worker stops, it must wait, or it is another's now */
-  #deliver(batch: IncomingBatch, bytes: Buffer, lane: Lane): Promise<Outcome | undefined> {
-    return this.#deliveries.with(async (delivery) => {
-      const mayGoOn = (): boolean => this.#mayGoOn(batch);
-      if (!mayGoOn()) return undefined;
-      if (this.#unreachable.until > performance.now()) {
-        lane.dueAt = this.#unreachable.until;
-        return undefined;
-      }
-      const waitMs = this.#throttle.takeTurn();
-      if (waitMs >= 1) await this.#sleep(waitMs);
-      if (!mayGoOn()) return undefined;
-      return delivery.deliver(bytes, mayGoOn);
-    });
+  async #deliver(
+    batch: IncomingBatch,
+    bytes: Buffer,
+    lane: Lane,
+    delivery: Delivery,
+  ): Promise<Outcome | undefined> {
+    const mayGoOn = (): boolean => this.#mayGoOn(batch);
+    if (!mayGoOn()) return undefined;
+    if (this.#unreachable.until > performance.now()) {
+      lane.dueAt = this.#unreachable.until;
+      return undefined;
+    }
+    const waitMs = this.#throttle.takeTurn();
+    if (waitMs >= 1) await this.#sleep(waitMs);
+    if (!mayGoOn()) return undefined;
+    return delivery.deliver(bytes, mayGoOn);
   }
 
   async #sleep(milliseconds: number): Promise<void> {
