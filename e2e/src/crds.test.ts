@@ -78,6 +78,8 @@ describe('CustomResourceDefinitions', function () {
     for (const file of files) {
       const text = readFileSync(folder(`manifests/flows/${file}`), 'utf8');
       await apply(text);
+      // What is filled in makes no difference to whoever applies the same again.
+      expect(await apply(text), file).to.not.match(/ (?!unchanged)\w+$/m);
       const { flows, destinations } = readResources(text, file);
       for (const { kind, metadata, spec } of [...flows, ...destinations]) {
         const stored = await json<{ spec: unknown }>('get', kind, metadata.name);
@@ -270,6 +272,37 @@ describe('CustomResourceDefinitions', function () {
       it(name, async () => {
         expect(await refusal(text)).to.contain(sentence);
         expect(readResources(text, name).problems).to.not.deep.equal([]);
+      });
+    }
+  });
+
+  describe('accept, as zod does', () => {
+    const flow = (spec: string, name?: string): string =>
+      resource('IntegrationFlow', `{destinations: [{name: mpi}], ${spec}}`, name);
+    const right: [name: string, text: string][] = [
+      ['the longest name', flow('listener: {mllp: {}}', 'a'.repeat(45))],
+      [
+        'ordering by a field',
+        flow('listener: {mllp: {}}, ordering: {by: Field, path: PID-3.1, partitions: 3}'),
+      ],
+      ['a port of nodes', flow('listener: {mllp: {}, service: {type: NodePort, nodePort: 30075}}')],
+      ['the largest size, in bytes', flow('listener: {mllp: {}, maxMessageSize: "104857600"}')],
+      [
+        'a first wait as long as the longest',
+        resource('Destination', '{mllp: {host: "2001:db8::1", port: 1}, retry: {initial: 60m, max: 1h}}'),
+      ],
+      [
+        'as many copies in sync as there are, and many processors',
+        resource(
+          'Hub',
+          '{kafka: {bootstrapServers: ["k:1"], replicationFactor: 3, minInsyncReplicas: 3}, workers: {resources: {sender: {cpu: "64"}}}}',
+        ),
+      ],
+    ];
+    for (const [name, text] of right) {
+      it(name, async () => {
+        await kubectl(['apply', '--dry-run=server', '-n', 'default', '-f', '-'], text);
+        expect(readResources(text, name).problems).to.deep.equal([]);
       });
     }
   });
