@@ -13,7 +13,7 @@ export interface UpOptions {
   readonly file: string[];
   readonly kafka?: string;
   readonly data: string;
-  readonly destination: string[];
+  readonly destination?: string[];
   readonly json?: boolean;
 }
 
@@ -22,9 +22,13 @@ export async function runHub(options: UpOptions): Promise<void> {
   if (options.kafka !== undefined && !/^[^\s:]+:\d+$/.test(options.kafka)) {
     throw new UsageError(`--kafka ${options.kafka}: write HOST:PORT, for example localhost:9092`);
   }
-  const addresses = new Map(options.destination.map(readAddress));
+  const addresses = new Map((options.destination ?? []).map(readAddress));
   const manifests = await readManifests(options.file);
-  const show: Show = options.json ? new JsonLines() : process.stdout.isTTY ? new Screen() : new Lines();
+  const show: Show = options.json
+    ? new JsonLines()
+    : process.stdout.isTTY
+      ? new Screen(options.data)
+      : new Lines();
 
   // A second Ctrl-C must not leave Kafka or workers behind, so it changes nothing.
   const stop = new Promise<void>((resolve) => onStopSignal(resolve));
@@ -73,20 +77,32 @@ interface Show {
 class Screen implements Show {
   readonly #log = createLogUpdate(process.stdout);
   #doing = '';
+  #hub: LocalHub | undefined;
+
+  constructor(private readonly data: string) {}
 
   progress(sentence: string): void {
-    this.#doing = sentence;
-    this.#log(`${sentence} …`);
+    this.#doing = `${sentence} …`;
+    this.#draw();
   }
   hub(hub: LocalHub): void {
-    this.#log([...drawScreen(hub, process.stdout.columns), '', this.#doing].join('\n'));
+    this.#hub = hub;
+    this.#draw();
   }
   ready(): void {
     this.#doing = '';
+    this.#draw();
   }
+  /** The counts stay on the terminal. */
   done(): void {
     this.#doing = 'stopped';
+    this.#draw();
     this.#log.done();
+  }
+  #draw(): void {
+    const lines =
+      this.#hub === undefined ? [] : [...drawScreen(this.#hub, this.data, process.stdout.columns), ''];
+    this.#log([...lines, this.#doing].join('\n'));
   }
 }
 

@@ -1,6 +1,7 @@
 /** What `ihub up` shows on a terminal: every flow and destination, its stages, ports and counts, on one screen. */
 import pico from 'picocolors';
 import type { LocalHub } from './local-hub.js';
+import type { Counts } from './worker-counts.js';
 import type { WorkerProcess } from './worker-process.js';
 
 const colours = {
@@ -12,10 +13,11 @@ const colours = {
 } as const;
 
 /**
+ * @param data the folder of `ihub up`
  * @param columns width of the terminal
  * @returns the screen's lines
  */
-export function drawScreen(hub: LocalHub, columns: number): string[] {
+export function drawScreen(hub: LocalHub, data: string, columns: number): string[] {
   const rows = hub.workers.map((worker) => row(hub, worker));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   const lines = rows.map((cells, index) => {
@@ -28,13 +30,22 @@ export function drawScreen(hub: LocalHub, columns: number): string[] {
     `${pico.bold('Integration Hub')}  Kafka ${hub.bootstrapServers.join(', ')}  ${pico.dim('Ctrl-C stops')}`,
     '',
     ...lines.map((line) => (pico.isColorSupported ? line : line.slice(0, columns))),
+    ...deadLettersHint(hub, data),
   ];
+}
+
+function deadLettersHint(hub: LocalHub, data: string): string[] {
+  const number = hub.workers.reduce((sum, worker) => sum + hub.counts(worker).deadLetters, 0);
+  if (number === 0) return [];
+  const option = data === '.ihub' ? '' : ` --data ${data}`;
+  return ['', `${number} dead ${number === 1 ? 'letter' : 'letters'}: ihub dead-letters list${option}`];
 }
 
 function row(hub: LocalHub, worker: WorkerProcess): string[] {
   const { stage, state, restarts } = worker;
   const restarted = restarts === 0 ? '' : ` (started again ${restarts} ${restarts === 1 ? 'time' : 'times'})`;
-  return [stage.name, state + restarted, place(worker), countsText(hub, worker)];
+  const log = restarts === 0 ? '' : `, log: ${worker.logFile}`;
+  return [stage.name, state + restarted, place(worker), countsText(hub, worker) + log];
 }
 
 /** Where a stage meets the world. */
@@ -49,13 +60,25 @@ export function place({ stage: { configuration } }: WorkerProcess): string {
   }
 }
 
-/** A stage's counts in words. */
+/** A stage's counts in words, with the codes of what went wrong. */
 export function countsText(hub: LocalHub, worker: WorkerProcess): string {
   const counts = hub.counts(worker);
+  const { received, acknowledged, transformed, sent } = counts;
+  const rejected = withCodes(counts, 'rejected');
+  const failures = withCodes(counts, 'failures');
+  const deadLetters = withCodes(counts, 'deadLetters');
   const shown = {
-    listener: `received ${counts.received}, acknowledged ${counts.acknowledged}, rejected ${counts.rejected}`,
-    transformer: `transformed ${counts.transformed}, dead letters ${counts.deadLetters}`,
-    sender: `sent ${counts.sent}, failed tries ${counts.failures}, dead letters ${counts.deadLetters}`,
+    listener: `received ${received}, acknowledged ${acknowledged}, rejected ${rejected}`,
+    transformer: `transformed ${transformed}, dead letters ${deadLetters}`,
+    sender: `sent ${sent}, failed tries ${failures}, dead letters ${deadLetters}`,
   };
   return shown[worker.stage.role];
+}
+
+/** `3 (BAD_VERSION 2, NOT_HL7)` */
+function withCodes(counts: Counts, count: 'rejected' | 'failures' | 'deadLetters'): string {
+  const codes = Object.entries(counts.codes[count] ?? {}).filter(([, value]) => value > 0);
+  if (codes.length === 0) return String(counts[count]);
+  const texts = codes.map(([code, value]) => (value === 1 ? code : `${code} ${value}`));
+  return `${counts[count]} (${texts.join(', ')})`;
 }

@@ -6,14 +6,13 @@ import type { UpOptions } from './run-hub.js';
 export function register(program: Command): void {
   program
     .command('up')
-    .description('run flows on this machine, on an embedded Apache Kafka')
+    .description('Run flows on this machine, on an embedded Apache Kafka')
     .requiredOption('-f, --file <path>', 'a manifest, or a folder of them; repeatable', collect)
     .option('--kafka <host:port>', 'use this Kafka instead of an embedded one')
     .option(
       '--destination <name=host:port>',
       'deliver to another address than the manifest’s; repeatable',
       collect,
-      [],
     )
     .option('--data <folder>', 'where messages, offsets, logs and settings are kept', '.ihub')
     .option('--json', 'write one JSON object a line for each change, for programs')
@@ -22,9 +21,13 @@ export function register(program: Command): void {
       `
 The data folder is kept: after a restart every flow goes on where it was. Workers log to its logs folder.
 
+Exit code: 0 when it was stopped by Ctrl-C or SIGTERM, 1 when Kafka can't be started or ends by itself, 2 for wrong
+input.
+
 Example:
-  ihub receive --port 2576 &
-  ihub up -f manifests/flows`,
+  $ ihub receive --port 2576 &
+  $ ihub up -f manifests/flows
+`,
     )
     .action(async (options: UpOptions) => {
       // Loaded only here: the other commands start sooner without Kafka's client and the engine's parts.

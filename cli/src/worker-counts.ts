@@ -1,18 +1,7 @@
 /** Reads what workers have counted off their /metrics. */
 import type { WorkerProcess } from './worker-process.js';
 
-/** What one stage has counted since `ihub up` began, over all starts of its process. */
-export interface Counts {
-  readonly received: number;
-  readonly acknowledged: number;
-  readonly rejected: number;
-  readonly transformed: number;
-  readonly sent: number;
-  readonly failures: number;
-  readonly deadLetters: number;
-}
-
-const names: Readonly<Record<keyof Counts, string>> = {
+const names = {
   received: 'ihub_messages_received_total',
   acknowledged: 'ihub_messages_acknowledged_total',
   rejected: 'ihub_messages_rejected_total',
@@ -20,7 +9,16 @@ const names: Readonly<Record<keyof Counts, string>> = {
   sent: 'ihub_messages_sent_total',
   failures: 'ihub_delivery_failures_total',
   deadLetters: 'ihub_dead_letters_total',
-};
+} as const;
+type Count = keyof typeof names;
+const counted = Object.keys(names) as Count[];
+
+/** What one stage has counted since `ihub up` began, over all starts of its process. */
+export interface Counts extends Readonly<Record<Count, number>> {
+  /** Of what is counted by its code, how often each: `{ rejected: { BAD_VERSION: 2 } }`. */
+  readonly codes: Readonly<Partial<Record<Count, Readonly<Record<string, number>>>>>;
+}
+
 const none: Counts = {
   received: 0,
   acknowledged: 0,
@@ -29,17 +27,25 @@ const none: Counts = {
   sent: 0,
   failures: 0,
   deadLetters: 0,
+  codes: {},
 };
 
 /** Sums the samples of each counter in a Prometheus text exposition. */
 export function sumCounters(exposition: string): Counts {
-  const sums: Record<keyof Counts, number> = { ...none };
-  for (const [count, name] of Object.entries(names) as [keyof Counts, string][]) {
-    for (const [, value] of exposition.matchAll(new RegExp(`^${name}(?:\\{.*\\})? ([0-9.e+]+)$`, 'gm'))) {
-      sums[count] += Number(value);
+  let sum = none;
+  for (const count of counted) {
+    const samples = exposition.matchAll(new RegExp(`^${names[count]}(?:\\{(.*)\\})? ([0-9.e+]+)$`, 'gm'));
+    for (const [, labels = '', text] of samples) {
+      const value = Number(text);
+      const code = /(?:^|,)code="([^"]*)"/.exec(labels)?.[1];
+      sum = add(sum, {
+        ...none,
+        [count]: value,
+        codes: code === undefined ? {} : { [count]: { [code]: value } },
+      });
     }
   }
-  return sums;
+  return sum;
 }
 
 /** Keeps a stage's counts going over restarts of its process, each of which begins at nought. */
@@ -73,6 +79,13 @@ export class StageCounts {
 }
 
 function add(one: Counts, other: Counts): Counts {
-  const keys = Object.keys(none) as (keyof Counts)[];
-  return Object.fromEntries(keys.map((key) => [key, one[key] + other[key]])) as Record<keyof Counts, number>;
+  const sums = Object.fromEntries(counted.map((count) => [count, one[count] + other[count]]));
+  const codes: Partial<Record<Count, Record<string, number>>> = {};
+  for (const { codes: each } of [one, other]) {
+    for (const [count, values] of Object.entries(each) as [Count, Record<string, number>][]) {
+      const sum = (codes[count] ??= {});
+      for (const [code, value] of Object.entries(values)) sum[code] = (sum[code] ?? 0) + value;
+    }
+  }
+  return { ...(sums as Record<Count, number>), codes };
 }
