@@ -1,0 +1,302 @@
+/**
+ * What the operator does with one Kafka, apart from the queue, so that a Kafka that doesn't answer holds up nothing
+ * else: it sees to the topics that are wished for, measures backlogs, and tells whose state has changed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Topic } from '@integration-hub/api';
+import { TopicAdmin, type KafkaLog, type TopicChange } from '@integration-hub/kafka';
+import { hashOf } from './render/names.js';
+
+/** What one resource wants of Kafka. */
+export interface Wish {
+  /** Must exist as they are here. */
+  readonly topics: readonly Topic[];
+  /** Whose progress through which topic is of interest. */
+  readonly backlogs: readonly { readonly group: string; readonly topic: string }[];
+  /** How often backlogs are measured, in milliseconds. */
+  readonly everyMs: number;
+}
+
+export type TopicsState =
+  | { readonly state: 'pending' | 'ready' }
+  | { readonly state: 'unreachable' | 'failed'; readonly message: string };
+
+/** How far a group is behind the end of a topic. */
+export interface Backlog {
+  /** Offsets between what the group has committed and the end; markers of transactions count, so 0 may not be had. */
+  readonly offsets: bigint;
+  /** By partition: what follows the last record; and up to where the group has committed, -1 where nowhere. */
+  readonly ends: ReadonlyMap<number, bigint>;
+  readonly committed: ReadonlyMap<number, bigint>;
+  /** Whether the group has taken every record, markers aside; undefined where that could not be told. */
+  readonly empty: boolean | undefined;
+  /** When it was measured, and since when the group has not moved though there is something to take; Date.now(). */
+  readonly measuredAt: number;
+  readonly stuckSince: number | undefined;
+}
+
+export interface HubKafkaOptions {
+  readonly bootstrapServers: readonly string[];
+  readonly log: KafkaLog;
+  /** Is told of each owner of a wish for which something has changed. */
+  readonly onChange: (owner: string) => void;
+  /** Is told what was done to a topic, with the owner of the wish that has the topic for its own. */
+  readonly onTopicChange: (change: TopicChange, owner: string | undefined) => void;
+  /** Topics are looked at again after so long, in milliseconds. */
+  readonly recheckMs?: number;
+}
+
+const reconnectMs = 5_000;
+const topicsOfOneRequest = 100;
+/** A topic with no more offsets than this is read to tell markers from records. */
+const mostReadOffsets = 10_000n;
+
+export class HubKafka {
+  readonly #options: HubKafkaOptions;
+  readonly #recheckMs: number;
+  readonly #wishes = new Map<string, Wish>();
+  readonly #checked = new Map<
+    string,
+    { readonly hash: string; readonly at: number; readonly failure?: string }
+  >();
+  readonly #backlogs = new Map<string, Backlog>();
+  readonly #stop = new AbortController();
+  #wake: () => void = () => undefined;
+  #admin: TopicAdmin | undefined;
+  #unreachable: string | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: HubKafkaOptions) {
+    this.#options = options;
+    this.#recheckMs = options.recheckMs ?? 300_000;
+  }
+
+  /** Why Kafka can't be reached; undefined while it can, or before it was tried. */
+  get unreachable(): string | undefined {
+    return this.#unreachable;
+  }
+
+  /** Whether it has been reached and still can be, as far as is known. */
+  get reached(): boolean {
+    return this.#admin !== undefined && this.#unreachable === undefined;
+  }
+
+  /** Sets what a resource wants; what it wanted before is forgotten. */
+  wish(owner: string, wish: Wish): void {
+    const former = this.#wishes.get(owner);
+    this.#wishes.set(owner, wish);
+    this.#running ??= this.#run();
+    if (former === undefined || hashOf(former) !== hashOf(wish)) this.#wake();
+  }
+
+  forget(owner: string): void {
+    this.#wishes.delete(owner);
+  }
+
+  /** Whether anybody wants anything. */
+  get idle(): boolean {
+    return this.#wishes.size === 0;
+  }
+
+  topics(topics: readonly Topic[]): TopicsState {
+    const failure = topics.map((topic) => this.#checked.get(topic.name)?.failure).find(Boolean);
+    if (failure !== undefined) return { state: 'failed', message: failure };
+    if (this.#unreachable !== undefined) return { state: 'unreachable', message: this.#unreachable };
+    return { state: topics.every((topic) => this.#isChecked(topic)) ? 'ready' : 'pending' };
+  }
+
+  /** The last measure, if any. */
+  backlog(group: string, topic: string): Backlog | undefined {
+    return this.#backlogs.get(`${group} ${topic}`);
+  }
+
+  /** Stops all work, at the latest when an attempt to reach Kafka has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#wake();
+    await this.#running;
+    await this.#disconnect();
+  }
+
+  #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #isChecked(topic: Topic): boolean {
+    const checked = this.#checked.get(topic.name);
+    return checked?.hash === hashOf(topic) && checked.failure === undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!this.#isStopped()) {
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      let waitMs: number;
+      try {
+        await this.#connect();
+        await this.#ensureTopics();
+        await this.#measure();
+        waitMs = this.#untilDueMs();
+      } catch (error) {
+        if (this.#isStopped()) return;
+        this.#options.log('warn', 'Kafka could not be worked with', { error: (error as Error).message });
+        await this.#disconnect();
+        waitMs = reconnectMs;
+      }
+      // After an error even a new wish waits: Kafka is not knocked at by every flow.
+      const waited = sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      await (this.#admin === undefined ? waited : Promise.race([woken, waited]));
+    }
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#admin !== undefined) return;
+    const { bootstrapServers, log } = this.#options;
+    try {
+      this.#admin = await TopicAdmin.connect({
+        connection: { bootstrapServers, clientId: 'ihub-operator' },
+        log,
+      });
+    } catch (error) {
+      const message = (error as Error).message;
+      const isNews = this.#unreachable === undefined;
+      this.#unreachable = message;
+      if (isNews) this.#tellAll();
+      throw error;
+    }
+    if (this.#unreachable !== undefined) {
+      this.#unreachable = undefined;
+      this.#tellAll();
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const admin = this.#admin;
+    this.#admin = undefined;
+    // Kafka may not answer; nothing waits for it.
+    await Promise.race([admin?.close().catch(() => undefined), sleep(2_000, undefined, { ref: false })]);
+  }
+
+  #tellAll(): void {
+    for (const owner of this.#wishes.keys()) this.#options.onChange(owner);
+  }
+
+  /** Sees to topics that are new, changed, or have not been looked at for long. */
+  async #ensureTopics(): Promise<void> {
+    const due = new Map<string, Topic>();
+    for (const { topics } of this.#wishes.values()) {
+      for (const topic of topics) {
+        const checked = this.#checked.get(topic.name);
+        const againMs = checked?.failure === undefined ? this.#recheckMs : reconnectMs;
+        const isFresh = checked !== undefined && Date.now() - checked.at < againMs;
+        if (!isFresh || checked.hash !== hashOf(topic)) due.set(topic.name, topic);
+      }
+    }
+    const all = [...due.values()];
+    for (let from = 0; from < all.length; from += topicsOfOneRequest) {
+      await this.#ensure(all.slice(from, from + topicsOfOneRequest));
+    }
+  }
+
+  async #ensure(topics: readonly Topic[]): Promise<void> {
+    try {
+      const changes = await this.#admin!.ensureTopics(topics);
+      for (const change of changes) {
+        const resource = topics.find(({ name }) => name === change.topic)?.owner ?? '';
+        const owner = this.#ownersOf(change.topic).find((one) => one.endsWith(`/${resource}`));
+        this.#options.onTopicChange(change, owner);
+      }
+      for (const topic of topics) this.#note(topic);
+    } catch (error) {
+      // One that can't be had fails all that were asked for with it.
+      await this.#disconnect();
+      await this.#connect();
+      if (topics.length > 1) {
+        for (const topic of topics) await this.#ensure([topic]);
+      } else {
+        this.#note(topics[0]!, `${topics[0]!.name}: ${reasonOf(error)}`);
+      }
+    }
+  }
+
+  #note(topic: Topic, failure?: string): void {
+    const former = this.#checked.get(topic.name);
+    const hash = hashOf(topic);
+    this.#checked.set(topic.name, { hash, at: Date.now(), ...(failure !== undefined && { failure }) });
+    if (former?.hash === hash && former.failure === failure) return;
+    for (const owner of this.#ownersOf(topic.name)) this.#options.onChange(owner);
+  }
+
+  #ownersOf(topic: string): string[] {
+    return [...this.#wishes].flatMap(([owner, { topics }]) =>
+      topics.some(({ name }) => name === topic) ? [owner] : [],
+    );
+  }
+
+  async #measure(): Promise<void> {
+    for (const [owner, { topics, backlogs, everyMs }] of [...this.#wishes]) {
+      if (!topics.every((topic) => this.#isChecked(topic))) continue;
+      let changed = false;
+      for (const { group, topic } of backlogs) {
+        const key = `${group} ${topic}`;
+        const former = this.#backlogs.get(key);
+        if (former !== undefined && Date.now() - former.measuredAt < everyMs * 0.9) continue;
+        const measured = await this.#measureOne(group, topic, former);
+        this.#backlogs.set(key, measured);
+        const [now, before] = [measured, former].map((one) => one && { ...one, measuredAt: 0 });
+        changed ||= !isDeepStrictEqual(now, before) || everyMs < reconnectMs;
+      }
+      if (changed) this.#options.onChange(owner);
+    }
+  }
+
+  async #measureOne(group: string, topic: string, former: Backlog | undefined): Promise<Backlog> {
+    const admin = this.#admin!;
+    const measuredAt = Date.now();
+    const [committed, ends] = [await admin.committedOffsets(group, topic), await admin.endOffsets(topic)];
+    let [offsets, end] = [0n, 0n];
+    for (const [partition, last] of ends) {
+      end += last;
+      offsets += last - nextOffset(committed, partition);
+    }
+    const hasMoved = former === undefined || !isDeepStrictEqual(committed, former.committed);
+    const isSame = !hasMoved && isDeepStrictEqual(ends, former.ends);
+    let empty: boolean | undefined = offsets === 0n ? true : undefined;
+    if (empty === undefined && isSame && former.empty !== undefined) empty = former.empty;
+    else if (empty === undefined && end <= mostReadOffsets) {
+      const records = await admin.readAll(topic);
+      empty = !records.some(({ partition, offset }) => offset >= nextOffset(committed, partition));
+    }
+    const stuckSince = hasMoved || empty === true ? undefined : (former.stuckSince ?? former.measuredAt);
+    return { offsets, ends, committed, empty, measuredAt, stuckSince };
+  }
+
+  #untilDueMs(): number {
+    const now = Date.now();
+    let next = now + this.#recheckMs;
+    for (const { topics, backlogs, everyMs } of this.#wishes.values()) {
+      for (const topic of topics) {
+        const checked = this.#checked.get(topic.name);
+        const againMs = checked?.failure === undefined ? this.#recheckMs : reconnectMs;
+        next = Math.min(next, (checked?.at ?? now) + againMs);
+      }
+      for (const { group, topic } of backlogs) {
+        const measured = this.#backlogs.get(`${group} ${topic}`);
+        next = Math.min(next, (measured?.measuredAt ?? now) + everyMs);
+      }
+    }
+    return Math.max(200, next - now);
+  }
+}
+
+function nextOffset(committed: ReadonlyMap<number, bigint>, partition: number): bigint {
+  const offset = committed.get(partition) ?? -1n;
+  return offset < 0n ? 0n : offset;
+}
+
+/** kafkajs gathers the brokers' errors of several topics in one. */
+function reasonOf(error: unknown): string {
+  const { errors } = error as { errors?: readonly Error[] };
+  return (errors?.length ? errors : [error as Error]).map(({ message }) => message).join('; ');
+}

@@ -1,0 +1,33 @@
+import type { V1NetworkPolicyEgressRule, V1NetworkPolicySpec } from '@kubernetes/client-node';
+import type { Stage } from '@integration-hub/api';
+import type { Plain } from '../kubernetes/object.js';
+import { selectorLabels } from './names.js';
+
+/**
+ * What a stage's pods may be sent and may send: in, MLLP from anywhere (a listener's; hospitals are outside the
+ * cluster) and metrics from pods; out, names, Kafka, and a sender's receiver. By port, for the addresses behind names
+ * can't be written into a policy. Kubelet's probes are always let in.
+ */
+export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
+  const { configuration, ports } = stage;
+  const tcp = (port: number): { protocol: string; port: number } => ({ protocol: 'TCP', port });
+  const kafkaPorts = new Set(configuration.kafka.bootstrapServers.map((server) => portOf(server)));
+  const egress: Plain<V1NetworkPolicyEgressRule>[] = [
+    { ports: [{ protocol: 'UDP', port: 53 }, tcp(53)] },
+    { ports: [...kafkaPorts].map(tcp) },
+  ];
+  if (configuration.role === 'sender') egress.push({ ports: [tcp(configuration.mllp.port)] });
+  return {
+    podSelector: { matchLabels: selectorLabels(stage.name) },
+    policyTypes: ['Ingress', 'Egress'],
+    ingress: [
+      ...(ports.length > 0 ? [{ ports: ports.map(({ port }) => tcp(port)) }] : []),
+      { from: [{ namespaceSelector: {} }], ports: [tcp(configuration.health.httpPort)] },
+    ],
+    egress,
+  };
+}
+
+function portOf(server: string): number {
+  return Number(server.slice(server.lastIndexOf(':') + 1));
+}
