@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { ClusterError } from './cluster-error.js';
-import { CLUSTER_RANGE, MACHINE, SERVICE_RANGE, type Zone, ZONES } from './zones.js';
+import { MACHINE, SERVICE_RANGE, type Zone, ZONES } from './zones.js';
 
 // The machine has one interface, ihub0, whose other end is at a switch; so has each zone. The switch is in a network
 // namespace of its own, out of reach of whatever firewall the machine has, and all of it ends with that namespace.
@@ -88,6 +88,6 @@ async function ip(commands: string[], namespace?: string): Promise<void> {
   if (code === 0) return;
   throw new ClusterError(
     'NETWORK_FAILED',
-    `The network of the test cluster (${CLUSTER_RANGE}) could not be made or changed; is another cluster up? Try: make cluster-down. ip said: ${said.trim().replaceAll('\n', ' | ')}`,
+    `The network of the test cluster (198.18.0.0/15) could not be made or changed; is another cluster up? Try: make cluster-down. ip said: ${said.trim().replaceAll('\n', ' | ')}`,
   );
 }

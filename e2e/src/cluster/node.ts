@@ -10,7 +10,7 @@ import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
 import { networkNamespace } from './network.js';
 import { tool } from './tools.js';
-import { CLUSTER_RANGE, DNS_SERVICE, type Zone } from './zones.js';
+import { POD_RANGE, DNS_SERVICE, type Zone } from './zones.js';
 
 /** The name of the image whose container holds a pod's namespaces. */
 export const PAUSE_IMAGE = 'localhost/pause:1';
@@ -120,7 +120,7 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
       kubeconfig: await api.user(`kube-proxy-${zone.name}`, { commonName: 'system:kube-proxy' }),
     },
     hostnameOverride: zone.name,
-    clusterCIDR: CLUSTER_RANGE,
+    clusterCIDR: POD_RANGE,
     // Limits of the whole machine, which a network namespace may not set.
     conntrack: { maxPerCore: 0 },
   };

@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { until } from '../hub-under-test.js';
+import { clusterProcesses } from './cgroup.js';
+import { type Cluster, clusterDirectory, startCluster, stopCluster } from './cluster.js';
+import type { ClusterError } from './cluster-error.js';
+import { HUB_IMAGE, packHubImage } from './hub-image.js';
+import { cutZone, healZone } from './network.js';
+import { ZONES } from './zones.js';
+
+const ECHO = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo, namespace: default}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      topologySpreadConstraints:
+      - maxSkew: 1
+        topologyKey: topology.kubernetes.io/zone
+        whenUnsatisfiable: DoNotSchedule
+        labelSelector: {matchLabels: {app: echo}}
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+      - name: echo
+        image: ${HUB_IMAGE}
+        imagePullPolicy: Never
+        args: [-e, "require('http').createServer((q, s) => s.end(process.env.ZONE + ' ' + require('os').hostname())).listen(8080, () => console.log('listening'))"]
+        env: [{name: ZONE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]
+        readinessProbe: {httpGet: {port: 8080}, periodSeconds: 1}
+        resources: {limits: {memory: 128Mi}}
+        securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo, namespace: default}
+spec: {selector: {app: echo}, clusterIP: 198.19.0.80, ports: [{port: 80, targetPort: 8080}]}
+`;
+
+const SERVICE = 'http://198.19.0.80';
+
+/** What of the machine a cluster could leave changed. */
+async function machine(): Promise<Record<string, unknown>> {
+  const say = async (program: string, ...args: string[]): Promise<string> =>
+    (await promisify(execFile)(program, args)).stdout;
+  const interfaces = JSON.parse(await say('ip', '-json', 'link')) as { ifname: string }[];
+  return {
+    interfaces: interfaces.map(({ ifname }) => ifname),
+    routes: await say('ip', 'route'),
+    networkNamespaces: await say('ip', 'netns'),
+    mounts: (await readFile('/proc/self/mountinfo', 'utf8')).split('\n'),
+    forwarding: await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'),
+    controlGroups: await say('find', '/sys/fs/cgroup', '-name', '*integration-hub*'),
+    networkPlugins: existsSync('/var/lib/cni'),
+  };
+}
+
+describe('a cluster of two zones', function () {
+  // The first on a machine is built.
+  this.timeout(1_500_000);
+
+  let cluster: Cluster;
+  let images: string;
+  let untouched: Record<string, unknown>;
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cluster.api.kubectl(args);
+    expect(code, `kubectl ${args.join(' ')}: ${stderr}`).to.equal(0);
+    return stdout;
+  };
+  const names = async (...args: string[]): Promise<string[]> =>
+    (await kubectl('get', ...args)).split(/\s+/).filter((name) => name !== '');
+  /** The zones and pods that answer a number of requests. */
+  const answers = async (count: number): Promise<string[]> =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const response = await fetch(SERVICE, {
+          headers: { connection: 'close' },
+          signal: AbortSignal.timeout(2_000),
+        });
+        return response.text();
+      }),
+    );
+
+  before(async function () {
+    if (process.getuid?.() !== 0) {
+      console.log('    skipped: a cluster can be started by root only (sudo -E npx mocha …)');
+      this.skip();
+    }
+    untouched = await machine();
+    cluster = await startCluster();
+    images = await mkdtemp(join(tmpdir(), 'ihub-images-'));
+    await packHubImage(join(images, 'hub.tar'));
+    await cluster.importImage(join(images, 'hub.tar'));
+  });
+  after(async () => {
+    if (process.getuid?.() !== 0) return;
+    await stopCluster();
+    await rm(images, { recursive: true });
+  });
+
+  it('has a Ready node in each zone', async () => {
+    const labels = String.raw`jsonpath={.items[*].metadata.labels.topology\.kubernetes\.io/zone}`;
+    expect(await names('nodes', '-o', labels)).to.deep.equal(['zone-a', 'zone-b']);
+    await kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=1s');
+  });
+
+  it('is one on a machine', async () => {
+    const error = await startCluster().then(
+      () => expect.fail('should not have started'),
+      (failure: unknown) => failure as ClusterError,
+    );
+    expect(error.code).to.equal('ALREADY_UP');
+  });
+
+  it('spreads a Deployment over the zones', async () => {
+    const { code, stderr } = await cluster.api.kubectl(['apply', '-f', '-'], ECHO);
+    expect(code, stderr).to.equal(0);
+    await kubectl('rollout', 'status', 'deployment/echo', '--timeout=120s');
+    const nodes = await names('pods', '-l', 'app=echo', '-o', 'jsonpath={.items[*].spec.nodeName}');
+    expect(nodes.sort()).to.deep.equal(['zone-a', 'zone-a', 'zone-b', 'zone-b']);
+  });
+
+  it('routes a Service to all its pods, from the machine and from every pod by name', async () => {
+    await until('all pods have answered', async () => new Set(await answers(40)).size === 4, 20_000);
+    const ask = `Promise.all(Array.from({length: 40}, () =>
+      fetch('http://echo.default.svc.cluster.local', {headers: {connection: 'close'}}).then((r) => r.text())))
+      .then((all) => console.log(new Set(all).size))`;
+    for (const pod of await names('pods', '-l', 'app=echo', '-o', 'name')) {
+      expect((await kubectl('exec', pod, '--', 'node', '-e', ask)).trim(), pod).to.equal('4');
+      expect(await kubectl('logs', pod)).to.equal('listening\n');
+    }
+  });
+
+  it('goes on in one zone when the other is cut off, and in both when it is back', async () => {
+    const zone = ZONES[1];
+    const isReady = async (): Promise<string> =>
+      kubectl('get', 'node', zone.name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}');
+    await cutZone(zone);
+    await until('the node is not Ready', async () => (await isReady()) === 'Unknown', 90_000);
+    await until(
+      'only the other zone answers',
+      async () => (await answers(20).catch(() => [zone.name])).every((answer) => answer.startsWith('zone-a')),
+      60_000,
+    );
+    await healZone(zone);
+    await until('the node is Ready', async () => (await isReady()) === 'True', 90_000);
+    await until('both zones answer', async () => new Set(await answers(40)).size === 4, 60_000);
+  });
+
+  it('leaves nothing', async () => {
+    await stopCluster();
+    expect(await clusterProcesses()).to.deep.equal([]);
+    expect(existsSync(clusterDirectory())).to.equal(false);
+    expect(await machine()).to.deep.equal(untouched);
+  });
+});
