@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { consumeBatches } from './consumer.js';
+import { ExclusiveWriter } from './exclusive-writer.js';
 import { GatheringProducer } from './gathering-producer.js';
 import { KafkaError } from './kafka-error.js';
 import { kafkajs } from './repaired-kafkajs.js';
@@ -117,6 +119,50 @@ describe('the administration of topics', function () {
     await producer.disconnect();
     await ended(topic, 6n);
     expect(await kafka.values(topic)).to.deep.equal(['committed', 'open']);
+  });
+
+  it('counts what a group has yet to take, whatever markers there are', async () => {
+    const topic = await kafka.topic(2);
+    const groupId = `group-of-${topic}`;
+    const writer = await ExclusiveWriter.open({ connection: kafka.connection, claim: topic });
+    for (let number = 0; number < 5; number += 1) {
+      await writer.write([{ ...textRecord(topic, `${number}`), partition: number % 2 }]);
+    }
+    await writer.close();
+    expect(await admin.remaining(groupId, topic, 100)).to.equal(5);
+    expect(await admin.remaining(groupId, topic, 2)).to.equal(2);
+
+    const taken: string[] = [];
+    const consumer = await consumeBatches({
+      connection: kafka.connection,
+      groupId,
+      topics: [topic],
+      onFatal: () => undefined,
+      onBatch: async (batch) => {
+        for (const { value, offset } of batch.records) {
+          taken.push(value.toString());
+          await batch.commit(offset + 1n);
+        }
+        batch.resolve(batch.records.at(-1)!.offset);
+      },
+    });
+    while (taken.length < 5) await delay(20);
+    await consumer.stop();
+    const [ends, committed] = [await admin.endOffsets(topic), await admin.committedOffsets(groupId, topic)];
+    expect(ends.get(0)! > committed.get(0)!, 'a marker is behind the last record').to.equal(true);
+    expect(await admin.remaining(groupId, topic, 100)).to.equal(0);
+  });
+
+  it('deletes topics, and does not mind those that are gone', async () => {
+    const topic = await kafka.topic();
+    await admin.deleteTopics([topic, 'never-was']);
+    expect(await admin.listTopics()).to.not.include(topic);
+    await admin.deleteTopics([topic]);
+  });
+
+  it('knows the brokers', async () => {
+    const brokers = await admin.brokers();
+    expect(brokers.map(({ host, port }) => `${host}:${port}`)).to.deep.equal(kafka.broker.bootstrapServers);
   });
 
   it('hides what was aborted where several transactions were open at once', async () => {

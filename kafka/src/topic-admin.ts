@@ -29,6 +29,13 @@ export interface TopicChange {
 const TOPIC_SETTING = 1;
 
 /** Makes, repairs and inspects topics. */
+/** A broker, as the cluster knows it. */
+export interface Broker {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+}
+
 export class TopicAdmin {
   readonly #client: Client;
   readonly #admin: Admin;
@@ -108,6 +115,44 @@ export class TopicAdmin {
     return new Map((await this.#offsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]));
   }
 
+  /** The offset of the first record that each partition still keeps, by partition. */
+  async startOffsets(topic: string): Promise<Map<number, bigint>> {
+    return new Map((await this.#offsets(topic)).map(({ partition, low }) => [partition, BigInt(low)]));
+  }
+
+  /**
+   * Counts the records that a group has yet to take, up to a limit. Offsets can't say it: markers of transactions and
+   * what was aborted have offsets too.
+   *
+   * @throws KafkaError READ_TIMED_OUT
+   */
+  async remaining(groupId: string, topic: string, limit: number): Promise<number> {
+    const from = await this.committedOffsets(groupId, topic);
+    let count = 0;
+    await this.#read(topic, {
+      from,
+      timeoutMs: 30_000,
+      onRecord: () => {
+        count += 1;
+        return count < limit;
+      },
+    });
+    return count;
+  }
+
+  /** Deletes topics and what they hold; those that are not there are no error. */
+  async deleteTopics(names: readonly string[]): Promise<void> {
+    const present = new Set(await this.#admin.listTopics());
+    const topics = names.filter((name) => present.has(name));
+    if (topics.length > 0) await this.#admin.deleteTopics({ topics });
+  }
+
+  /** The brokers that are there at present. */
+  async brokers(): Promise<Broker[]> {
+    const { brokers } = await this.#admin.describeCluster();
+    return brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port }));
+  }
+
   /**
    * Reads what a topic holds at the time of the call: of each partition all, up to a transaction that is open, but
    * for what belongs to aborted ones.
@@ -119,14 +164,33 @@ export class TopicAdmin {
     topic: string,
     { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
   ): Promise<IncomingRecord[]> {
+    const records: IncomingRecord[] = [];
+    await this.#read(topic, { timeoutMs, onRecord: (record) => records.push(record) > 0 });
+    return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+  }
+
+  /** Reads from given offsets, else from the beginning, to the present end, or until `onRecord` wants no more. */
+  async #read(
+    topic: string,
+    {
+      from = new Map(),
+      timeoutMs,
+      onRecord,
+    }: {
+      from?: ReadonlyMap<number, bigint>;
+      timeoutMs: number;
+      onRecord: (record: IncomingRecord) => boolean;
+    },
+  ): Promise<void> {
     const unread = new Map<number, bigint>();
     for (const { partition, low, high } of await this.#offsets(topic)) {
-      if (BigInt(high) > BigInt(low)) unread.set(partition, BigInt(high));
+      const start = from.get(partition) ?? -1n;
+      if (BigInt(high) > BigInt(low) && BigInt(high) > start) unread.set(partition, BigInt(high));
     }
-    if (unread.size === 0) return [];
+    if (unread.size === 0) return;
 
     const ends = new Map(unread);
-    const records: IncomingRecord[] = [];
+    let wantsMore = true;
     const groupId = `ihub-read-${randomUUID()}`;
     const consumer = this.#client.kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
     let deadline: NodeJS.Timeout | undefined;
@@ -141,7 +205,7 @@ export class TopicAdmin {
         // Is told of fetches, too, that hold nothing but markers and aborted records.
         consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
           if (BigInt(lastOffset) + 1n >= (unread.get(partition) ?? 0n)) unread.delete(partition);
-          if (unread.size === 0) resolve();
+          if (unread.size === 0 || !wantsMore) resolve();
         });
       });
       const running = consumer.run({
@@ -149,11 +213,18 @@ export class TopicAdmin {
         eachBatch: ({ batch: { partition, messages } }) => {
           for (const message of messages) {
             const record = readRecord(topic, partition, message);
-            if (record.offset < (ends.get(partition) ?? 0n)) records.push(record);
+            const isWanted =
+              record.offset < (ends.get(partition) ?? 0n) && record.offset >= (from.get(partition) ?? 0n);
+            if (wantsMore && isWanted) wantsMore = onRecord(record);
           }
           return Promise.resolve();
         },
       });
+      for (const [partition, offset] of from) {
+        if (offset >= 0n && unread.has(partition)) {
+          consumer.seek({ topic, partition, offset: offset.toString() });
+        }
+      }
       await Promise.all([running, done]);
     } finally {
       clearTimeout(deadline);
@@ -161,7 +232,6 @@ export class TopicAdmin {
       // For tidiness; a group that nothing was committed for goes away by itself in time.
       await this.#admin.deleteGroups([groupId]).catch(() => undefined);
     }
-    return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
   }
 
   /** The leader of a partition that was made just now may not know of it yet, and kafkajs does not ask again. */
