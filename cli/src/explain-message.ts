@@ -1,4 +1,4 @@
-import type { Message, Names, Path, SegmentView } from '@integration-hub/hl7';
+import { Message, type Names, type Path, type SegmentView } from '@integration-hub/hl7';
 
 /** A field, a repetition, or a part of one, of a message. */
 export interface ExplainedPlace {
@@ -46,13 +46,18 @@ export function explainMessage(message: Message, names: Names): ExplainedSegment
 class SegmentExplanation {
   readonly source: string;
   readonly #places: ExplainedPlace[] = [];
+  /** The segment behind its MSH alone, as to find the n-th of many for each text takes long. */
+  readonly #alone: Message;
 
   constructor(
     private readonly message: Message,
     private readonly names: Names,
     private readonly segment: SegmentView,
-    private readonly occurrence: number,
+    occurrence: number,
   ) {
+    const msh = message.segments()[0]!;
+    const er7 = segment === msh ? msh.er7 : `${msh.er7}\r${segment.er7}`;
+    this.#alone = Message.parse(Buffer.from(er7, 'latin1'), { charset: message.charset.name });
     this.source = occurrence === 1 ? segment.name : `${segment.name}[${occurrence}]`;
   }
 
@@ -64,14 +69,14 @@ class SegmentExplanation {
   }
 
   #addField(field: number, er7: string): void {
-    const { segment, occurrence, message } = this;
+    const { segment, message } = this;
     const found = this.names.part(segment.name, field);
     const isValue = segment.is('OBX') && field === 5;
     const dataType = isValue ? segment.field(2) : found?.dataType;
     const path = {
       source: `${this.source}-${field}`,
       segment: segment.name,
-      occurrence,
+      occurrence: 1,
       field,
       repetition: undefined,
       component: undefined,
@@ -120,7 +125,7 @@ class SegmentExplanation {
   }
 
   #add({ path, name, dataType, table, depth }: Place, er7: string | undefined): void {
-    const value = er7 === undefined ? undefined : er7 === '""' ? null : this.message.text(path);
+    const value = er7 === undefined ? undefined : er7 === '""' ? null : this.#alone.text(path);
     const codes = this.#tableOf(dataType, table);
     const meaning = value && codes !== undefined ? this.names.meaning(codes, value) : undefined;
     this.#places.push({ path: path.source, name, dataType, depth, value, meaning });

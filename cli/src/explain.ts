@@ -111,7 +111,7 @@ function unnamed(path: string, { version }: Names): string {
 }
 
 function widest(texts: readonly string[]): number {
-  return Math.max(0, ...texts.map((text) => text.length));
+  return texts.reduce((most, { length }) => Math.max(most, length), 0);
 }
 
 /** On one line, without what a terminal would obey. */

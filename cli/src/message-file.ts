@@ -21,7 +21,8 @@ export interface PlacedMessage extends FileMessage {
 /**
  * Reads what should be the messages of a file: MLLP frames, each as it stands, when the file begins with a start
  * block; otherwise text with segments that end with CR, LF or CRLF, in which each line that starts with MSH begins a
- * message. Segments of text are given CR ends, and empty lines are left out.
+ * message. Segments of text are given CR ends; empty lines and the envelope of a batch (FHS, BHS, BTS, FTS: HL7 v2.5
+ * section 2.10.3) are left out.
  *
  * @param file a path, or `-` for the standard input
  * @throws UsageError when the file can't be read, is empty or has broken frames
@@ -98,7 +99,7 @@ function messagesOf(file: string, bytes: Buffer): Buffer[] {
   const messages: string[][] = [];
   // One character a byte, so that no character set is harmed.
   for (const segment of bytes.toString('latin1').split(/[\r\n]+/)) {
-    if (segment === '') continue;
+    if (segment === '' || /^(FHS|BHS|BTS|FTS)/.test(segment)) continue;
     if (segment.startsWith('MSH') || messages.length === 0) messages.push([]);
     messages.at(-1)!.push(segment);
   }
