@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test demo bench clean
+.PHONY: help install build lint format crds unit test demo bench cluster cluster-down image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,18 @@ demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show wha
 
 bench: build ## Run the benchmarks, ours and peers side by side; ARGS="hl7 --json" for one section as JSON lines
 	npm run --silent bench -- $(ARGS)
+
+# A cluster's networks and containers are root's.
+CLUSTER = $(if $(filter-out 0,$(shell id -u)),sudo -E env "PATH=$$PATH" "HOME=$$HOME") npx --no-install node e2e/dist/cluster/main.js
+
+cluster: build ## Start a real Kubernetes of two zones on this machine (docs/cluster.md); prints its KUBECONFIG
+	$(CLUSTER) up
+
+cluster-down: build ## End the cluster; nothing of it is left
+	$(CLUSTER) down
+
+image: build ## Pack the image of workers and operator without Docker, and give it to the cluster if one is up
+	$(CLUSTER) image
 
 clean: ## Remove what was compiled and what the demo left
 	rm -rf */dist .ihub

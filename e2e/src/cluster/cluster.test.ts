@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { until } from '../hub-under-test.js';
 import { clusterProcesses } from './cgroup.js';
-import { type Cluster, clusterDirectory, startCluster, stopCluster } from './cluster.js';
+import { type Cluster, clusterDirectory, loadImage, startCluster, stopCluster } from './cluster.js';
 import type { ClusterError } from './cluster-error.js';
 import { HUB_IMAGE, packHubImage } from './hub-image.js';
 import { cutZone, healZone } from './network.js';
@@ -98,7 +98,7 @@ describe('a cluster of two zones', function () {
     cluster = await startCluster();
     images = await mkdtemp(join(tmpdir(), 'ihub-images-'));
     await packHubImage(join(images, 'hub.tar'));
-    await cluster.importImage(join(images, 'hub.tar'));
+    await loadImage(join(images, 'hub.tar'));
   });
   after(async () => {
     if (process.getuid?.() !== 0) return;

@@ -10,7 +10,7 @@ import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
 import { packImage } from './image.js';
 import { makeNetwork, removeNetwork } from './network.js';
-import { type Node, PAUSE_IMAGE, startNode } from './node.js';
+import { importImage, type Node, PAUSE_IMAGE, startNode } from './node.js';
 import { tool } from './tools.js';
 import { MACHINE, ZONES } from './zones.js';
 
@@ -22,8 +22,6 @@ export interface Cluster {
   readonly api: ApiServer;
   readonly scheduler: Component;
   readonly nodes: readonly Node[];
-  /** Gives every node an image. @throws ClusterError IMAGE_FAILED */
-  importImage(archive: string): Promise<void>;
 }
 
 /** Where the cluster keeps everything; there can be one cluster on a machine. */
@@ -84,14 +82,17 @@ async function startParts(): Promise<Cluster> {
     outlives: true,
   });
   const nodes = await Promise.all(ZONES.map((zone) => startNode(zone, api)));
-  const importImage = async (archive: string): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.importImage(archive)));
-  };
-  await importImage(await packProgram('pause', PAUSE_IMAGE));
-  await importImage(await packProgram('coredns', 'localhost/coredns:1'));
+  await loadImage(await packProgram('pause', PAUSE_IMAGE));
+  await loadImage(await packProgram('coredns', 'localhost/coredns:1'));
   await succeed(api, ['apply', '-f', '-'], await readFile(COREDNS_MANIFEST, 'utf8'));
   await waitUntilReady(api);
-  return { api, scheduler, nodes, importImage };
+  return { api, scheduler, nodes };
+}
+
+/** Gives every node of the cluster that is up an image. @throws ClusterError NOT_ROOT, IMAGE_FAILED */
+export async function loadImage(archive: string): Promise<void> {
+  requireRoot();
+  await Promise.all(ZONES.map((zone) => importImage(zone, clusterDirectory(), archive)));
 }
 
 /**

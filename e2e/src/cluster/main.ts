@@ -1,16 +1,21 @@
-// The command behind `make cluster` and `make cluster-down`:
-// node e2e/dist/cluster/main.js up | down | cut ZONE | heal ZONE
-import { clusterKubeconfig, startCluster, stopCluster } from './cluster.js';
+// The command behind `make cluster`, `make cluster-down` and `make image`.
+import { clusterProcesses } from './cgroup.js';
+import { clusterKubeconfig, loadImage, startCluster, stopCluster } from './cluster.js';
 import { ClusterError } from './cluster-error.js';
+import { HUB_IMAGE, packHubImage } from './hub-image.js';
 import { cutZone, healZone } from './network.js';
 import { type Zone, ZONES } from './zones.js';
 
-const [command, zoneName] = process.argv.slice(2);
+const [command, argument] = process.argv.slice(2);
 
 function zone(): Zone {
-  const found = ZONES.find(({ name }) => name === zoneName);
+  const found = ZONES.find(({ name }) => name === argument);
   if (found === undefined) throw new Error(`name a zone: ${ZONES.map(({ name }) => name).join(' or ')}`);
   return found;
+}
+
+function archive(): string {
+  return argument ?? '.ihub/integration-hub.tar';
 }
 
 const COMMANDS: Partial<Record<string, () => Promise<void>>> = {
@@ -21,13 +26,19 @@ const COMMANDS: Partial<Record<string, () => Promise<void>>> = {
     console.log(`export KUBECONFIG=${clusterKubeconfig()}`);
   },
   down: () => stopCluster(),
+  async image() {
+    await packHubImage(archive());
+    const isUp = (await clusterProcesses()).length > 0;
+    if (isUp) await loadImage(archive());
+    console.log(`${HUB_IMAGE} is in ${archive()}${isUp ? ' and in the nodes of the cluster' : ''}`);
+  },
   cut: () => cutZone(zone()),
   heal: () => healZone(zone()),
 };
 
 const run = COMMANDS[command ?? ''];
 if (run === undefined) {
-  console.error(`Usage: main.js ${Object.keys(COMMANDS).join(' | ')}`);
+  console.error(`Usage: main.js up | down | image [FILE] | cut ZONE | heal ZONE`);
   process.exitCode = 2;
 } else {
   await run().catch((error: unknown) => {

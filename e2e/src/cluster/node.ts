@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ApiServer } from './api-server.js';
 import { inClusterGroup, makePodGroup } from './cgroup.js';
@@ -28,8 +28,6 @@ export interface Node {
   readonly containerd: Component;
   readonly kubelet: Component;
   readonly proxy: Component;
-  /** Gives containerd the image of an archive that {@link packImage} made. @throws ClusterError IMAGE_FAILED */
-  importImage(archive: string): Promise<void>;
 }
 
 /** Starts a node; it is Ready when the API server says so. @throws ClusterError */
@@ -76,7 +74,8 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
     ],
     (pid) => existsSync(`/proc/${pid}/root${CONTAINERD_SOCKET}`),
   );
-  const inNode = ['--net', '--mount', `--target=${containerd.pid!}`];
+  const inNode = inNamespacesOf(containerd.pid!);
+  await writeFile(pidFile(zone, api.directory), `${containerd.pid!}`);
 
   const kubeletConfiguration = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -128,18 +127,41 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
     ...[kubernetes, 'kube-proxy', '--config', await configure('kube-proxy.json', proxyConfiguration)],
   ]);
 
-  const importImage = async (archive: string): Promise<void> => {
+  return { zone, containerd, kubelet, proxy };
+}
+
+/**
+ * Gives a zone's node the image of an archive.
+ *
+ * @param directory the cluster's
+ * @param archive as `packImage` and `docker save` make it
+ * @throws ClusterError IMAGE_FAILED
+ */
+export async function importImage(zone: Zone, directory: string, archive: string): Promise<void> {
+  const { environment } = await debianPrograms();
+  try {
+    const pid = await readFile(pidFile(zone, directory), 'utf8');
     await promisify(execFile)(
       'nsenter',
-      [...inNode, 'ctr', '--namespace', 'k8s.io', 'images', 'import', archive],
+      [...inNamespacesOf(pid), 'ctr', '--namespace', 'k8s.io', 'images', 'import', resolve(archive)],
       { env: { ...process.env, ...environment } },
-    ).catch((error: unknown) => {
-      throw new ClusterError('IMAGE_FAILED', `${zone.name} refuses the image ${archive}: ${String(error)}`, {
-        cause: error,
-      });
-    });
-  };
-  return { zone, containerd, kubelet, proxy, importImage };
+    );
+  } catch (error) {
+    throw new ClusterError(
+      'IMAGE_FAILED',
+      `The node of ${zone.name} did not take the image ${archive}; is the cluster up? ${String(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Where the process id of a node's containerd is, whose namespaces are the node's. */
+function pidFile(zone: Zone, directory: string): string {
+  return join(directory, zone.name, 'containerd.pid');
+}
+
+function inNamespacesOf(pid: number | string): string[] {
+  return ['--net', '--mount', `--target=${pid}`];
 }
 
 function nodeUser(zone: Zone): { commonName: string; organization: string } {
