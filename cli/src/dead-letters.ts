@@ -43,24 +43,24 @@ Examples:
 export function register(program: Command): void {
   const letters = program
     .command('dead-letters')
-    .description('list, show, replay and drop messages that could not be processed')
+    .description('List, show, replay and drop messages that could not be processed')
     .addHelpText('after', EXAMPLE);
 
-  reading(letters.command('list').description('the letters that nothing has been done with yet'))
+  reading(letters.command('list').description('The letters that nothing has been done with yet'))
     .option('--all', 'those that were replayed or dropped as well')
     .action((options: Options & { all?: true }) => list(options));
 
-  connecting(letters.command('show').description('letters in full: this prints patients’ data'))
+  connecting(letters.command('show').description('Letters in full: this prints patients’ data'))
     .argument('<letter...>', 'such as phw-to-mpi/0/17')
     .option('--raw', 'nothing but the bytes of the message')
     .action((ids: string[], options: Options & { raw?: true }) => show(ids, options));
 
-  handling(letters.command('replay').description('send letters again, from the stage that gave them up'))
+  handling(letters.command('replay').description('Send letters again, from the stage that gave them up'))
     .option('--rejected', 'what listeners have refused, too: the hospital may have sent it again since')
     .option('--to <topic>', 'into this topic in place of the one that they came from')
     .action((ids: string[], options: HandlingOptions) => handle('replayed', ids, options));
 
-  handling(letters.command('drop').description('mark letters as done with')).action(
+  handling(letters.command('drop').description('Mark letters as done with')).action(
     (ids: string[], options: HandlingOptions) => handle('dropped', ids, options),
   );
 }
