@@ -14,7 +14,9 @@ export interface Wish {
   readonly topics: readonly Topic[];
   /** Whose progress through which topic is of interest. */
   readonly backlogs: readonly { readonly group: string; readonly topic: string }[];
-  /** How often backlogs are measured, in milliseconds. */
+  /** Whose records are to be counted. */
+  readonly deadLetters?: string;
+  /** How often all this is measured, in milliseconds; less often where Kafka takes long to answer for everybody. */
   readonly everyMs: number;
 }
 
@@ -24,13 +26,13 @@ export type TopicsState =
 
 /** How far a group is behind the end of a topic. */
 export interface Backlog {
-  /** Offsets between what the group has committed and the end; markers of transactions count, so 0 may not be had. */
+  /** Offsets between what the group has committed and the end, markers of transactions among them. */
   readonly offsets: bigint;
   /** By partition: what follows the last record; and up to where the group has committed, -1 where nowhere. */
   readonly ends: ReadonlyMap<number, bigint>;
   readonly committed: ReadonlyMap<number, bigint>;
-  /** Whether the group has taken every record, markers aside; undefined where that could not be told. */
-  readonly empty: boolean | undefined;
+  /** Whether the group has taken every record, markers aside. */
+  readonly empty: boolean;
   /** When it was measured, and since when the group has not moved though there is something to take; Date.now(). */
   readonly measuredAt: number;
   readonly stuckSince: number | undefined;
@@ -48,9 +50,15 @@ export interface HubKafkaOptions {
 }
 
 const reconnectMs = 5_000;
+/** How often the brokers are counted at least. */
+const brokersEveryMs = 60_000;
 const topicsOfOneRequest = 100;
-/** A topic with no more offsets than this is read to tell markers from records. */
-const mostReadOffsets = 10_000n;
+/** Wishes of a shorter interval are somebody's who waits. */
+const urgentMs = 5_000;
+/** Dead letters are counted up to this. */
+const mostCounted = 10_000;
+/** A group that never commits anything, so that all records remain for it. */
+const countingGroup = 'ihub-operator-count';
 
 export class HubKafka {
   readonly #options: HubKafkaOptions;
@@ -61,6 +69,13 @@ export class HubKafka {
     { readonly hash: string; readonly at: number; readonly failure?: string }
   >();
   readonly #backlogs = new Map<string, Backlog>();
+  readonly #counts = new Map<
+    string,
+    { readonly count: number; readonly offsets: string; readonly at: number }
+  >();
+  /** How long the last measuring for everybody took, in milliseconds. */
+  #passMs = 0;
+  #brokers: number | undefined;
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
   #admin: TopicAdmin | undefined;
@@ -90,6 +105,16 @@ export class HubKafka {
     if (former === undefined || hashOf(former) !== hashOf(wish)) this.#wake();
   }
 
+  /**
+   * Deletes topics with what they hold.
+   * @throws Error where Kafka can't be reached now
+   */
+  async deleteTopics(names: readonly string[]): Promise<void> {
+    if (this.#admin === undefined) throw new Error(this.#unreachable ?? 'Kafka has not been reached yet');
+    await this.#admin.deleteTopics(names);
+    for (const name of names) this.#checked.delete(name);
+  }
+
   forget(owner: string): void {
     this.#wishes.delete(owner);
   }
@@ -104,6 +129,16 @@ export class HubKafka {
     if (failure !== undefined) return { state: 'failed', message: failure };
     if (this.#unreachable !== undefined) return { state: 'unreachable', message: this.#unreachable };
     return { state: topics.every((topic) => this.#isChecked(topic)) ? 'ready' : 'pending' };
+  }
+
+  /** Brokers that were there last; undefined before Kafka was reached. */
+  get brokers(): number | undefined {
+    return this.#brokers;
+  }
+
+  /** Records that a dead-letter topic keeps, up to 10,000; undefined before they were counted. */
+  records(topic: string): number | undefined {
+    return this.#counts.get(topic)?.count;
   }
 
   /** The last measure, if any. */
@@ -235,64 +270,102 @@ export class HubKafka {
   }
 
   async #measure(): Promise<void> {
-    for (const [owner, { topics, backlogs, everyMs }] of [...this.#wishes]) {
-      if (!topics.every((topic) => this.#isChecked(topic))) continue;
-      let changed = false;
-      for (const { group, topic } of backlogs) {
-        const key = `${group} ${topic}`;
-        const former = this.#backlogs.get(key);
-        if (former !== undefined && Date.now() - former.measuredAt < everyMs * 0.9) continue;
-        const measured = await this.#measureOne(group, topic, former);
-        this.#backlogs.set(key, measured);
-        const [now, before] = [measured, former].map((one) => one && { ...one, measuredAt: 0 });
-        changed ||= !isDeepStrictEqual(now, before) || everyMs < reconnectMs;
-      }
-      if (changed) this.#options.onChange(owner);
+    const begunAt = Date.now();
+    const brokers = (await this.#admin!.brokers()).length;
+    if (brokers !== this.#brokers) {
+      this.#brokers = brokers;
+      this.#tellAll();
     }
+    for (const [owner, wish] of [...this.#wishes]) {
+      if (!wish.topics.every((topic) => this.#isChecked(topic))) continue;
+      if (await this.#measureFor(wish)) this.#options.onChange(owner);
+    }
+    this.#passMs = Date.now() - begunAt;
   }
 
-  async #measureOne(group: string, topic: string, former: Backlog | undefined): Promise<Backlog> {
+  /** @returns whether something is otherwise than before, or somebody waits for the measure itself */
+  async #measureFor({ backlogs, deadLetters, everyMs }: Wish): Promise<boolean> {
+    const isDue = (measuredAt: number | undefined): boolean =>
+      measuredAt === undefined || Date.now() - measuredAt >= this.#intervalMs(everyMs) * 0.9;
+    let changed = false;
+    for (const { group, topic } of backlogs) {
+      const former = this.#backlogs.get(`${group} ${topic}`);
+      if (!isDue(former?.measuredAt)) continue;
+      const measured = await this.#measureOne(group, topic, former, everyMs <= urgentMs);
+      this.#backlogs.set(`${group} ${topic}`, measured);
+      const [now, before] = [measured, former].map((one) => one && { ...one, measuredAt: 0 });
+      changed ||= !isDeepStrictEqual(now, before) || everyMs <= urgentMs;
+    }
+    if (deadLetters !== undefined && isDue(this.#counts.get(deadLetters)?.at)) {
+      const former = this.#counts.get(deadLetters);
+      const counted = await this.#count(deadLetters, former);
+      this.#counts.set(deadLetters, counted);
+      changed ||= counted.count !== former?.count;
+    }
+    return changed;
+  }
+
+  #intervalMs(everyMs: number): number {
+    return everyMs <= urgentMs ? everyMs : Math.max(everyMs, 4 * this.#passMs);
+  }
+
+  async #count(
+    topic: string,
+    former: { readonly count: number; readonly offsets: string } | undefined,
+  ): Promise<{ count: number; offsets: string; at: number }> {
+    const admin = this.#admin!;
+    const [starts, ends] = [[...(await admin.startOffsets(topic))], [...(await admin.endOffsets(topic))]];
+    const offsets = [...starts, ...ends].join(' ');
+    const isEmpty = isDeepStrictEqual(starts, ends);
+    const known = isEmpty ? 0 : former?.offsets === offsets ? former.count : undefined;
+    return {
+      count: known ?? (await admin.remaining(countingGroup, topic, mostCounted)),
+      offsets,
+      at: Date.now(),
+    };
+  }
+
+  async #measureOne(
+    group: string,
+    topic: string,
+    former: Backlog | undefined,
+    isUrgent: boolean,
+  ): Promise<Backlog> {
     const admin = this.#admin!;
     const measuredAt = Date.now();
     const [committed, ends] = [await admin.committedOffsets(group, topic), await admin.endOffsets(topic)];
-    let [offsets, end] = [0n, 0n];
+    let offsets = 0n;
     for (const [partition, last] of ends) {
-      end += last;
-      offsets += last - nextOffset(committed, partition);
+      const taken = committed.get(partition) ?? -1n;
+      offsets += last - (taken < 0n ? 0n : taken);
     }
     const hasMoved = former === undefined || !isDeepStrictEqual(committed, former.committed);
     const isSame = !hasMoved && isDeepStrictEqual(ends, former.ends);
-    let empty: boolean | undefined = offsets === 0n ? true : undefined;
-    if (empty === undefined && isSame && former.empty !== undefined) empty = former.empty;
-    else if (empty === undefined && end <= mostReadOffsets) {
-      const records = await admin.readAll(topic);
-      empty = !records.some(({ partition, offset }) => offset >= nextOffset(committed, partition));
-    }
-    const stuckSince = hasMoved || empty === true ? undefined : (former.stuckSince ?? former.measuredAt);
+    // Looking for records takes a while; a group that moves on has some, as far as anybody needs to know.
+    let empty = offsets === 0n;
+    if (!empty && isSame) empty = former.empty || (await admin.remaining(group, topic, 1)) === 0;
+    else if (!empty && (isUrgent || !hasMoved)) empty = (await admin.remaining(group, topic, 1)) === 0;
+    const stuckSince = hasMoved || empty ? undefined : (former.stuckSince ?? former.measuredAt);
     return { offsets, ends, committed, empty, measuredAt, stuckSince };
   }
 
   #untilDueMs(): number {
     const now = Date.now();
-    let next = now + this.#recheckMs;
-    for (const { topics, backlogs, everyMs } of this.#wishes.values()) {
+    let next = now + Math.min(this.#recheckMs, brokersEveryMs);
+    for (const { topics, backlogs, deadLetters, everyMs } of this.#wishes.values()) {
       for (const topic of topics) {
         const checked = this.#checked.get(topic.name);
         const againMs = checked?.failure === undefined ? this.#recheckMs : reconnectMs;
         next = Math.min(next, (checked?.at ?? now) + againMs);
       }
-      for (const { group, topic } of backlogs) {
-        const measured = this.#backlogs.get(`${group} ${topic}`);
-        next = Math.min(next, (measured?.measuredAt ?? now) + everyMs);
-      }
+      const measured = [
+        ...backlogs.map(({ group, topic }) => this.#backlogs.get(`${group} ${topic}`)?.measuredAt),
+        ...(deadLetters === undefined ? [] : [this.#counts.get(deadLetters)?.at]),
+      ];
+      for (const at of measured) next = Math.min(next, (at ?? now) + this.#intervalMs(everyMs));
     }
     return Math.max(200, next - now);
   }
-}
-
-function nextOffset(committed: ReadonlyMap<number, bigint>, partition: number): bigint {
-  const offset = committed.get(partition) ?? -1n;
-  return offset < 0n ? 0n : offset;
 }
 
 /** kafkajs gathers the brokers' errors of several topics in one. */

@@ -70,7 +70,11 @@ export class WorkQueue {
       if (this.#inHand.size >= this.#options.concurrency) return;
       if (this.#inHand.has(key)) continue;
       this.#waiting.delete(key);
-      this.#inHand.set(key, this.#work(key));
+      // Later, so that it is known to be in hand before it begins.
+      this.#inHand.set(
+        key,
+        Promise.resolve().then(() => this.#work(key)),
+      );
     }
   }
 

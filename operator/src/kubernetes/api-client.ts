@@ -80,9 +80,10 @@ export class ApiClient {
         ...(metadataOnly && {
           accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
         }),
-      })) as { metadata: { resourceVersion: string; continue?: string }; items: KubeObject[] };
+      })) as { metadata: { resourceVersion: string; continue?: string }; items: KubeObject[] | null };
       // Items of a typed list come without these two.
-      for (const item of page.items) items.push({ ...item, apiVersion: type.apiVersion, kind: type.kind });
+      for (const item of page.items ?? [])
+        items.push({ ...item, apiVersion: type.apiVersion, kind: type.kind });
       next = page.metadata.continue ?? '';
       if (next === '') return { items, resourceVersion: page.metadata.resourceVersion };
     }

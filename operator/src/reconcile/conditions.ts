@@ -36,11 +36,22 @@ export function conditionsOf(
   });
 }
 
-/** The findings that are news: of another status or reason than the condition before. */
-export function changes(findings: readonly Finding[], former: readonly Condition[]): Finding[] {
+/** Reasons of every start, which are worth an event only where all was well before. */
+const everyday = new Set(['NoListener', 'NoWorker', 'OneZone', 'Pending', 'WorkersStarting', 'ZoneMissing']);
+
+/** The findings that people should be told of by an event. */
+export function news(findings: readonly Finding[], former: readonly Condition[]): Finding[] {
   return findings.filter(({ type, status, reason }) => {
     const before = former.find((condition) => condition.type === type);
-    return before?.status !== status || before.reason !== reason;
+    if (before?.status === status && before.reason === reason) return false;
+    switch (status) {
+      case 'True':
+        return type === 'Ready' || before?.status === 'False';
+      case 'False':
+        return before?.status === 'True' || !everyday.has(reason);
+      case 'Unknown':
+        return false;
+    }
   });
 }
 

@@ -61,7 +61,7 @@ export class Drains {
       }
       since = at;
     }
-    return this.#end(subject, type, resource, 'every message was delivered', true);
+    return this.#end(subject, type, resource, kafka, 'every message was delivered', true);
   }
 
   /** The same for a destination: flows that name it hold it, for it would be their messages' end. */
@@ -95,7 +95,7 @@ export class Drains {
         );
       }
     }
-    return this.#end(subject, type, resource, 'every message was delivered', true);
+    return this.#end(subject, type, resource, kafka, 'every message was delivered', true);
   }
 
   #progressOf({ metadata }: KubeObject): Progress {
@@ -136,7 +136,7 @@ export class Drains {
     const isPassed = [...ends].every(
       ([partition, end]) => (backlog.committed.get(partition) ?? -1n) >= end || end === 0n,
     );
-    if (backlog.empty === true || isPassed) {
+    if (backlog.empty || isPassed) {
       progress.targets.set(topic, { at: backlog.measuredAt });
       return backlog.measuredAt;
     }
@@ -161,7 +161,7 @@ export class Drains {
       const { offsets } = (leg && kafka?.backlog(leg.group, leg.topic)) ?? {};
       const count = offsets === undefined ? 'an unknown number of' : `at most ${offsets}`;
       const note = `the time for it was up while ${what}; ${count} are left${leg ? ` in ${leg.topic}` : ''}, and the topics are kept`;
-      return this.#end(subject, type, resource, note, false);
+      return this.#end(subject, type, resource, kafka, note, false);
     }
     const until = new Date(begun + drainTimeoutMs(resource)).toISOString();
     const unreachable = kafka?.unreachable === undefined ? '' : `; ${kafka.unreachable}`;
@@ -181,6 +181,7 @@ export class Drains {
     subject: Subject,
     type: ResourceType,
     resource: KubeObject,
+    kafka: HubKafka | undefined,
     note: string,
     drained: boolean,
   ): Promise<undefined> {
@@ -189,11 +190,7 @@ export class Drains {
     for (const { type: owned, object } of ownedObjects(world, subject.key)) {
       await world.applier.remove(owned, object, `${subject.kind} ${subject.name} is deleted`);
     }
-    if (topics.length > 0) {
-      // TopicAdmin can't delete topics yet.
-      const sentence = `Its topics are empty and can be deleted: ${topics.join(', ')}.`;
-      await world.events.record(resource, 'Normal', 'TopicsToDelete', sentence);
-    }
+    if (topics.length > 0) await kafka?.deleteTopics(topics);
     await world.events.record(
       resource,
       drained ? 'Normal' : 'Warning',

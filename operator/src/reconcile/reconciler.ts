@@ -1,5 +1,5 @@
 /** Makes the world as one resource says, however it came to be as it is. */
-import type { IntegrationFlow } from '@integration-hub/api';
+import { deadLetterTopic, type IntegrationFlow } from '@integration-hub/api';
 import { checkConfiguration } from '@integration-hub/workers';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { Share } from '../namespace-plans.js';
@@ -127,6 +127,7 @@ export class Reconciler {
     kafka.wish(key, {
       topics,
       backlogs: [...backlogs, ...leftovers],
+      ...(share.stages.length > 0 && { deadLetters: deadLetterTopic(namespace, name) }),
       everyMs: leftovers.length > 0 ? leftoverEveryMs : world.statusEveryMs,
     });
     const topicsState = kafka.topics(topics);
@@ -142,7 +143,6 @@ export class Reconciler {
 
     const findings: Finding[] = [topicsFinding(topicsState, topics.length)];
     const states = stages.map((stage) => observe(world, namespace, stage.name));
-    const known = states.filter((state): state is StageState => state !== undefined);
     if (flow) findings.push(listeningFinding(observe(world, namespace, `${name}-listener`)));
     const users = plan.usersOf(name);
     if (destination && share.stages.length === 0) {
@@ -167,14 +167,14 @@ export class Reconciler {
     );
     const nodes = world.caches.get(resourceTypes.node);
     const zones = zonesFinding(
-      known.length === stages.length ? known : [],
+      states.map((state, index) => state ?? noWorkers(stages[index]!.name)),
       plan.hub.spec.zones,
       nodes !== undefined && !nodes.denied,
     );
     await status([ready, ...findings, ...(stages.length > 0 ? [zones.finding] : [])], {
       ...(stages.length > 0 && zones.zones !== '' && { zones: zones.zones }),
       ...(flow && this.#flowStatus(flow, share, kafka)),
-      ...(destination && { flows: [...users], ...destinationCounts(share, kafka) }),
+      ...(destination && { flows: [...users], ...destinationCounts(share, kafka, namespace, name) }),
     });
     // Nothing tells when a backlog becomes stuck.
     const mayBeStuck = backlogs.some(
@@ -241,7 +241,10 @@ export class Reconciler {
     return {
       replicasPerZone: flow.spec.availability.replicasPerZone,
       // A flow without a transformer writes to a topic that it shares, so its own messages can't be counted there.
-      ...(backlog && { counts: flowCounts(backlog) }),
+      counts: {
+        ...(backlog && flowCounts(backlog)),
+        ...deadLetterCount(kafka, namespace, flow.metadata.name),
+      },
       ...(service && { endpoints }),
     };
   }
@@ -272,10 +275,17 @@ export class Reconciler {
       resourceTypes.hub,
       resource,
       [readiness([reachable], 'Flows of this namespace can run.'), reachable],
-      { flows: flows.length, readyFlows: flows.filter(isReady).length },
+      {
+        ...(kafka.brokers !== undefined && { brokers: kafka.brokers }),
+        ...{ flows: flows.length, readyFlows: flows.filter(isReady).length },
+      },
     );
     return undefined;
   }
+}
+
+function noWorkers(name: string): StageState {
+  return { name, pods: 0, ready: 0, readyZones: new Set(), trouble: '' };
 }
 
 const missingHub: Finding = {
@@ -307,17 +317,28 @@ function loadBalancerHosts(service: KubeObject | undefined): string[] {
 /** A listener's writes are no transaction, so each offset of a flow's received topic is a message. */
 function flowCounts({ ends, offsets, empty }: Backlogged): object {
   const received = Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
-  const backlog = empty === true ? 0 : Number(offsets);
+  const backlog = empty ? 0 : Number(offsets);
   return { received, sent: received - backlog, backlog };
 }
 
 type Backlogged = NonNullable<ReturnType<ReturnType<World['kafka']>['backlog']>>;
 
-function destinationCounts(share: Share, kafka: ReturnType<World['kafka']>): object {
+function deadLetterCount(kafka: ReturnType<World['kafka']>, namespace: string, name: string): object {
+  const deadLetters = kafka.records(deadLetterTopic(namespace, name));
+  return deadLetters === undefined ? {} : { deadLetters };
+}
+
+function destinationCounts(
+  share: Share,
+  kafka: ReturnType<World['kafka']>,
+  namespace: string,
+  name: string,
+): object {
   const sender = share.stages[0]?.configuration;
   const backlog = sender?.role === 'sender' ? kafka.backlog(sender.group, sender.topic) : undefined;
   if (backlog === undefined) return {};
-  return { counts: { backlog: backlog.empty === true ? 0 : Number(backlog.offsets) } };
+  const waiting = { backlog: backlog.empty ? 0 : Number(backlog.offsets) };
+  return { counts: { ...waiting, ...deadLetterCount(kafka, namespace, name) } };
 }
 
 /** Keys of what else is to be reconciled when a resource's workers change. */

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '@integration-hub/api';
 import type { KubeObject, ResourceType } from '../kubernetes/object.js';
-import { changes, conditionsOf, type Finding } from './conditions.js';
+import { conditionsOf, news, type Finding } from './conditions.js';
 import type { World } from './world.js';
 
 /** What a webhook or another version of the CRD made of a status that was written, by uid. */
@@ -44,9 +44,7 @@ export async function writeStatus(
   world.caches.get(type)!.remember(written);
   if (isDeepStrictEqual(written.status, status)) settled.delete(uid!);
   else settled.set(uid!, JSON.stringify([status, written.status]));
-  for (const { type: about, status: is, reason, message } of changes(findings, former)) {
-    // That something is not known yet is no news.
-    if (is === 'Unknown') continue;
+  for (const { type: about, status: is, reason, message } of news(findings, former)) {
     await world.events.record(resource, is === 'True' ? 'Normal' : 'Warning', reason, `${about}: ${message}`);
   }
 }
