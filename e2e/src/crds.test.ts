@@ -14,12 +14,19 @@ import { CustomObjectsApi, KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
+import {
+  changed,
+  changesWithin,
+  type Change,
+  type FieldSchema,
+  type Kind,
+  type Tree,
+} from './resource-changes.js';
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const group = 'integrationhub.dev';
 const version = 'v1alpha1';
 
-type Kind = 'IntegrationFlow' | 'Destination' | 'Hub';
 const schemas = { IntegrationFlow: integrationFlow, Destination: destination, Hub: hub };
 const plurals = { IntegrationFlow: 'integrationflows', Destination: 'destinations', Hub: 'hubs' };
 
@@ -323,52 +330,80 @@ describe('CustomResourceDefinitions', function () {
     );
   });
 
-  it('refuse and accept what zod refuses and accepts', async () => {
-    const config = new KubeConfig();
-    config.loadFromFile(api.kubeconfig);
-    const client = config.makeApiClient(CustomObjectsApi);
-    const accepts = async (kind: Kind, body: Tree): Promise<boolean> => {
-      const where = { group, version, namespace: 'default', plural: plurals[kind] };
-      try {
-        await client.createNamespacedCustomObject({
-          ...{ ...where, body, dryRun: 'All', fieldValidation: 'Strict' },
-        });
-        return true;
-      } catch (error) {
-        const { code } = error as { code?: number };
-        if (code !== 400 && code !== 422) throw error;
-        return false;
-      }
+  describe('refuse and accept what zod refuses and accepts', () => {
+    let accepts: (kind: Kind, body: Tree) => Promise<boolean>;
+    /** For each field of each kind, what it may be changed to. */
+    let fields: { kind: Kind; changes: Change[] }[];
+
+    const agree = async (kind: Kind, changes: readonly Change[]): Promise<boolean> => {
+      const resource = changed(kind, changes);
+      const { success } = schemas[kind].safeParse(resource);
+      expect(await accepts(kind, resource), JSON.stringify(changes)).to.equal(success);
+      return success;
     };
-    const fields = await fieldsOf((plural) => json('get', 'crd', `${plural}.${group}`));
-    let [accepted, refused] = [0, 0];
-    const change = fc
-      .constantFrom(...fields)
-      .chain((field) =>
-        fc.record({ field: fc.constant(field), value: fc.constantFrom(...candidates(field)) }),
+
+    before(async () => {
+      const config = new KubeConfig();
+      config.loadFromFile(api.kubeconfig);
+      const client = config.makeApiClient(CustomObjectsApi);
+      accepts = async (kind, body) => {
+        const where = { group, version, namespace: 'default', plural: plurals[kind] };
+        const how = { dryRun: 'All', fieldValidation: 'Strict' };
+        try {
+          await client.createNamespacedCustomObject({ ...where, ...how, body });
+          return true;
+        } catch (error) {
+          const { code } = error as { code?: number };
+          if (code !== 400 && code !== 422) throw error;
+          return false;
+        }
+      };
+      fields = [];
+      for (const kind of Object.keys(schemas) as Kind[]) {
+        const { spec } = await json<{
+          spec: { versions: [{ schema: { openAPIV3Schema: FieldSchema } }] };
+        }>('get', 'crd', `${plurals[kind]}.${group}`);
+        const schema = spec.versions[0].schema.openAPIV3Schema.properties!.spec!;
+        const name: FieldSchema = { type: 'string', maxLength: 45, pattern: '' };
+        for (const changes of [
+          ...changesWithin(schema, ['spec']),
+          ...changesWithin(name, ['metadata', 'name']),
+        ]) {
+          fields.push({ kind, changes });
+        }
+      }
+    });
+
+    it('in each field alone', async () => {
+      expect(fields).to.have.length.of.at.least(70);
+      let accepted = 0;
+      for (const { kind, changes } of fields) {
+        const found = await Promise.all(changes.map((change) => agree(kind, [change])));
+        accepted += found.filter(Boolean).length;
+      }
+      expect(accepted).to.be.greaterThan(300);
+    });
+
+    it('in two fields of one object', async () => {
+      const parent = ({ path }: Change): string => path.slice(0, -1).join('.');
+      const pairs = fields.flatMap((one) =>
+        fields
+          .filter((other) => other !== one && other.kind === one.kind)
+          .filter((other) => parent(other.changes[0]!) === parent(one.changes[0]!))
+          .map((other) => ({ kind: one.kind, changes: [one.changes, other.changes] })),
       );
-    // Several at once, of one kind: rules over two fields are among what is tried.
-    const changes = fc.constantFrom<Kind>('IntegrationFlow', 'Destination', 'Hub').chain((kind) =>
-      fc.tuple(
-        fc.constant(kind),
-        fc.array(
-          change.filter(({ field }) => field.kind === kind),
-          { minLength: 1, maxLength: 2 },
-        ),
-      ),
-    );
-    await fc.assert(
-      fc.asyncProperty(changes, async ([kind, made]) => {
-        const body = structuredClone(complete[kind]) as Tree;
-        for (const { field, value } of made) put(body, field.path, value);
-        const { success } = schemas[kind].safeParse(body);
-        expect(await accepts(kind, body), JSON.stringify(body)).to.equal(success);
-        if (success) accepted += 1;
-        else refused += 1;
-      }),
-      { numRuns: 600 },
-    );
-    expect(Math.min(accepted, refused)).to.be.greaterThan(100);
+      const pair = fc
+        .constantFrom(...pairs)
+        .chain(({ kind, changes }) =>
+          fc.tuple(fc.constant(kind), fc.tuple(...changes.map((values) => fc.constantFrom(...values)))),
+        );
+      await fc.assert(
+        fc.asyncProperty(pair, async ([kind, changes]) => {
+          await agree(kind, changes);
+        }),
+        { numRuns: 500 },
+      );
+    });
   });
 
   it('explain every field', async () => {
@@ -487,179 +522,3 @@ describe('CustomResourceDefinitions', function () {
     expect(code).to.equal(1);
   });
 });
-
-/** A resource with a value in each field that has no default, so that each can be changed alone. */
-const complete: Record<Kind, object> = {
-  IntegrationFlow: {
-    ...{ apiVersion: `${group}/${version}`, kind: 'IntegrationFlow', metadata: { name: 'made' } },
-    spec: {
-      listener: {
-        mllp: {},
-        service: { type: 'NodePort', annotations: {} },
-        accept: {
-          versions: ['2.5'],
-          sendingApplications: ['252'],
-          rules: [{ name: 'a', when: 'true', message: 'm' }],
-        },
-        schema: { set: 'phw' },
-      },
-      ordering: { by: 'Field', path: 'PID-3.1' },
-      transformer: { mapping: { name: 'phw' } },
-      destinations: [{ name: 'mpi', when: 'true' }],
-    },
-  },
-  Destination: {
-    ...{ apiVersion: `${group}/${version}`, kind: 'Destination', metadata: { name: 'made' } },
-    spec: { mllp: { host: 'mpi', port: 2576 }, throttle: { messagesPerMinute: 600 } },
-  },
-  Hub: {
-    ...{ apiVersion: `${group}/${version}`, kind: 'Hub', metadata: { name: 'made' } },
-    spec: {
-      kafka: { bootstrapServers: ['kafka:9092'], replicationFactor: 4, minInsyncReplicas: 3 },
-      zones: ['zone-a', 'zone-b'],
-      workers: { imagePullSecrets: [{ name: 'registry' }] },
-    },
-  },
-};
-
-/** Such a part of a CustomResourceDefinition's schema as it is tried by. */
-interface Schema {
-  readonly type: string;
-  readonly enum?: readonly string[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly maxItems?: number;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-}
-interface Field {
-  readonly kind: Kind;
-  readonly path: readonly string[];
-  readonly schema: Schema;
-}
-type Tree = Record<string, unknown>;
-
-/** Every field of every kind's spec, and its name; of a list its first entry. */
-async function fieldsOf(definition: (plural: string) => Promise<unknown>): Promise<Field[]> {
-  const fields: Field[] = [];
-  for (const kind of Object.keys(schemas) as Kind[]) {
-    const { spec } = (await definition(plurals[kind])) as {
-      spec: { versions: [{ schema: { openAPIV3Schema: Schema } }] };
-    };
-    const visit = (schema: Schema, path: readonly string[]): void => {
-      fields.push({ kind, path, schema });
-      for (const [name, property] of Object.entries(schema.properties ?? {}))
-        visit(property, [...path, name]);
-      if (schema.items) visit(schema.items, [...path, '0']);
-    };
-    visit(spec.versions[0].schema.openAPIV3Schema.properties!.spec!, ['spec']);
-    fields.push({ kind, path: ['metadata', 'name'], schema: { type: 'string', maxLength: 45 } });
-  }
-  return fields;
-}
-
-const texts = [
-  ...[
-    '',
-    ' ',
-    'a',
-    'A',
-    '0',
-    'a.b',
-    'a-',
-    'kafka:9092',
-    'kafka:',
-    'two words',
-    'tcp://mpi',
-    '::1',
-    '\n',
-    'é',
-  ],
-  ...['9ms', '10ms', '99ms', '100ms', '1000ms', '0s', '1s', '30s', '5m', '10m', '11m', '601s', '1h', '61m'],
-  ...[
-    '24h',
-    '25h',
-    '7d',
-    '8d',
-    '3650d',
-    '3651d',
-    '01s',
-    '1.5s',
-    '1S',
-    '-1s',
-    ' 1s',
-    '999999999d',
-    '9999999999s',
-  ],
-  ...[
-    '1023',
-    '1024',
-    '1Ki',
-    '64Mi',
-    '63Mi',
-    '100Mi',
-    '101Mi',
-    '64Gi',
-    '65Gi',
-    '1M',
-    '9999999999Gi',
-    '104857600',
-  ],
-  ...['9m', '64', '65', '64000m', '64001m'],
-];
-
-/** Values that lie at a field's borders, on both sides; undefined takes the field away. */
-function candidates({ schema }: Field): unknown[] {
-  const others = [undefined, 7, true, {}];
-  switch (schema.type) {
-    case 'integer': {
-      const { minimum = 0, maximum = 0 } = schema;
-      return [minimum - 1, minimum, minimum + 1, maximum - 1, maximum, maximum + 1, 1.5, ...others];
-    }
-    case 'string': {
-      if (schema.enum) return [...schema.enum, ...schema.enum, 'Other', '', ...others];
-      const longest = schema.maxLength ?? 0;
-      const likely = texts.filter((text) => schema.pattern && new RegExp(schema.pattern).test(text));
-      return [
-        ...likely,
-        ...likely,
-        ...likely,
-        ...texts,
-        'a'.repeat(longest),
-        'a'.repeat(longest + 1),
-        ...others,
-      ];
-    }
-    case 'array': {
-      const lists = [
-        ['a'],
-        ['a', 'b'],
-        ['a', 'a'],
-        ['k:1', 'k:1'],
-        ['k:1', 'l:1'],
-        [{ name: 'a' }, { name: 'b' }],
-      ];
-      const twice = [{ name: 'a' }, { name: 'a', when: 'true' }];
-      const full = Array.from({ length: schema.maxItems ?? 0 }, (_, index) => `k:${index}`);
-      const named = full.map((name) => ({ name: name.replace(':', '') }));
-      return [...lists, twice, full, [...full, 'one:1'], named, [...named, { name: 'one' }], ...others];
-    }
-    default:
-      return [{ unknown: 1 }, ...others];
-  }
-}
-
-/** Puts a value into a tree of objects and lists, where the way to it is there or can be made. */
-function put(tree: Tree, path: readonly string[], value: unknown): void {
-  let parent: Tree = tree;
-  for (const name of path.slice(0, -1)) {
-    if (parent[name] === undefined) parent[name] = {};
-    if (typeof parent[name] !== 'object' || parent[name] === null) return;
-    parent = parent[name] as Tree;
-  }
-  const last = path.at(-1)!;
-  if (value === undefined && !Array.isArray(parent)) Reflect.deleteProperty(parent, last);
-  else parent[last] = value ?? {};
-}
