@@ -1,5 +1,6 @@
 /** What `ihub up` does: starts a hub on this machine, shows it, and stops it when it is told to. */
 import { createLogUpdate } from 'log-update';
+import { Backlogs } from './backlogs.js';
 import { LocalHub } from './local-hub.js';
 import { readManifests } from './manifests.js';
 import { countsText, drawScreen, place } from './screen.js';
@@ -39,9 +40,13 @@ export async function runHub(options: UpOptions): Promise<void> {
     addresses,
     onProgress: (sentence) => show.progress(sentence),
   });
+  const backlogs = new Backlogs(
+    hub.bootstrapServers,
+    hub.workers.map((worker) => worker.stage),
+  );
   let wasReady = false;
   const refresh = (): void => {
-    show.hub(hub);
+    show.hub(hub, backlogs);
     const ready = hub.workers.every((worker) => worker.state === 'running');
     if (ready && !wasReady) show.ready(hub);
     wasReady ||= ready;
@@ -52,7 +57,8 @@ export async function runHub(options: UpOptions): Promise<void> {
   const kafkaEnded = await Promise.race([stop.then(() => false), hub.kafkaEnded.then(() => true)]);
   clearInterval(timer);
   await hub.refreshCounts();
-  show.hub(hub);
+  show.hub(hub, backlogs);
+  await backlogs.stop();
   await hub.stop();
   show.done(hub);
   if (kafkaEnded) throw new Error(`Kafka ended by itself; ${options.data}/logs/kafka.log says why`);
@@ -68,7 +74,7 @@ function readAddress(text: string): [string, { host: string; port: number }] {
 /** How progress and counts are shown. */
 interface Show {
   progress(sentence: string): void;
-  hub(hub: LocalHub): void;
+  hub(hub: LocalHub, backlogs: Backlogs): void;
   ready(hub: LocalHub): void;
   done(hub: LocalHub): void;
 }
@@ -77,7 +83,7 @@ interface Show {
 class Screen implements Show {
   readonly #log = createLogUpdate(process.stdout);
   #doing = '';
-  #hub: LocalHub | undefined;
+  #hub: [LocalHub, Backlogs] | undefined;
 
   constructor(private readonly data: string) {}
 
@@ -85,8 +91,8 @@ class Screen implements Show {
     this.#doing = `${sentence} …`;
     this.#draw();
   }
-  hub(hub: LocalHub): void {
-    this.#hub = hub;
+  hub(hub: LocalHub, backlogs: Backlogs): void {
+    this.#hub = [hub, backlogs];
     this.#draw();
   }
   ready(): void {
@@ -101,7 +107,7 @@ class Screen implements Show {
   }
   #draw(): void {
     const lines =
-      this.#hub === undefined ? [] : [...drawScreen(this.#hub, this.data, process.stdout.columns), ''];
+      this.#hub === undefined ? [] : [...drawScreen(...this.#hub, this.data, process.stdout.columns), ''];
     this.#log([...lines, this.#doing].join('\n'));
   }
 }
@@ -113,9 +119,9 @@ class Lines implements Show {
   progress(sentence: string): void {
     console.log(sentence);
   }
-  hub(hub: LocalHub): void {
+  hub(hub: LocalHub, backlogs: Backlogs): void {
     for (const worker of hub.workers) {
-      const line = `${worker.stage.name}: ${worker.state}, ${place(worker)}, ${countsText(hub, worker)}`;
+      const line = `${worker.stage.name}: ${worker.state}, ${place(worker)}, ${countsText(hub, backlogs, worker)}`;
       if (this.#last.get(worker.stage.name) !== line) console.log(line);
       this.#last.set(worker.stage.name, line);
     }
@@ -135,7 +141,7 @@ class JsonLines implements Show {
   progress(sentence: string): void {
     this.#write({ event: 'progress', text: sentence });
   }
-  hub(hub: LocalHub): void {
+  hub(hub: LocalHub, backlogs: Backlogs): void {
     for (const worker of hub.workers) {
       const { stage, state, restarts, pid, httpPort } = worker;
       const line = {
@@ -147,6 +153,7 @@ class JsonLines implements Show {
         pid,
         httpPort,
         ...hub.counts(worker),
+        waiting: backlogs.waiting(stage),
       };
       const text = JSON.stringify(line);
       if (this.#last.get(stage.name) !== text) this.#write(line);

@@ -1,5 +1,6 @@
 /** What `ihub up` shows on a terminal: every flow and destination, its stages, ports and counts, on one screen. */
 import pico from 'picocolors';
+import type { Backlogs, Waiting } from './backlogs.js';
 import type { LocalHub } from './local-hub.js';
 import type { Counts } from './worker-counts.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -17,8 +18,8 @@ const colours = {
  * @param columns width of the terminal
  * @returns the screen's lines
  */
-export function drawScreen(hub: LocalHub, data: string, columns: number): string[] {
-  const rows = hub.workers.map((worker) => row(hub, worker));
+export function drawScreen(hub: LocalHub, backlogs: Backlogs, data: string, columns: number): string[] {
+  const rows = hub.workers.map((worker) => row(hub, backlogs, worker));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   const lines = rows.map((cells, index) => {
     const { state } = hub.workers[index]!;
@@ -41,11 +42,11 @@ function deadLettersHint(hub: LocalHub, data: string): string[] {
   return ['', `${number} dead ${number === 1 ? 'letter' : 'letters'}: ihub dead-letters list${option}`];
 }
 
-function row(hub: LocalHub, worker: WorkerProcess): string[] {
+function row(hub: LocalHub, backlogs: Backlogs, worker: WorkerProcess): string[] {
   const { stage, state, restarts } = worker;
   const restarted = restarts === 0 ? '' : ` (started again ${restarts} ${restarts === 1 ? 'time' : 'times'})`;
   const log = restarts === 0 ? '' : `, log: ${worker.logFile}`;
-  return [stage.name, state + restarted, place(worker), countsText(hub, worker) + log];
+  return [stage.name, state + restarted, place(worker), countsText(hub, backlogs, worker) + log];
 }
 
 /** Where a stage meets the world. */
@@ -60,19 +61,25 @@ export function place({ stage: { configuration } }: WorkerProcess): string {
   }
 }
 
-/** A stage's counts in words, with the codes of what went wrong. */
-export function countsText(hub: LocalHub, worker: WorkerProcess): string {
+/** A stage's counts in words, with what waits before it and the codes of what went wrong. */
+export function countsText(hub: LocalHub, backlogs: Backlogs, worker: WorkerProcess): string {
   const counts = hub.counts(worker);
   const { received, acknowledged, transformed, sent } = counts;
   const rejected = withCodes(counts, 'rejected');
   const failures = withCodes(counts, 'failures');
   const deadLetters = withCodes(counts, 'deadLetters');
+  const waiting = waitingText(backlogs.waiting(worker.stage));
   const shown = {
     listener: `received ${received}, acknowledged ${acknowledged}, rejected ${rejected}`,
-    transformer: `transformed ${transformed}, dead letters ${deadLetters}`,
-    sender: `sent ${sent}, failed tries ${failures}, dead letters ${deadLetters}`,
+    transformer: `${waiting}transformed ${transformed}, dead letters ${deadLetters}`,
+    sender: `${waiting}sent ${sent}, failed tries ${failures}, dead letters ${deadLetters}`,
   };
   return shown[worker.stage.role];
+}
+
+function waitingText(waiting: Waiting | undefined): string {
+  if (waiting === undefined) return '';
+  return `waiting ${waiting.isExact ? '' : 'at most '}${waiting.messages}, `;
 }
 
 /** `3 (BAD_VERSION 2, NOT_HL7)` */
