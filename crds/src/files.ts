@@ -1,5 +1,6 @@
 /** The files that kubectl and the chart take: crds/<plural>.yaml. */
-import { format } from 'prettier';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from './definitions.js';
 
@@ -12,12 +13,11 @@ export const folder = new URL('../', import.meta.url);
 export async function crdFiles(): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const definition of customResourceDefinitions()) {
+    const name = `${definition.metadata.name.split('.')[0]!}.yaml`;
     const text = heading + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 });
     // `make lint` looks at these files as well.
-    files.set(
-      `${definition.metadata.name.split('.')[0]!}.yaml`,
-      await format(text, { parser: 'yaml', printWidth: 110, singleQuote: true }),
-    );
+    const style = await resolveConfig(fileURLToPath(new URL(name, folder)));
+    files.set(name, await format(text, { ...style, parser: 'yaml' }));
   }
   return files;
 }
