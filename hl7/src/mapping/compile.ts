@@ -6,7 +6,7 @@ import { DefinitionError } from './definition-error.js';
 import type { BlockDefinition, MappingDefinition } from './definition.js';
 import { type Mapping, MappingError } from './mapping.js';
 import { compileRules, type SegmentRules } from './segment-rules.js';
-import { headerStart } from './source-segment.js';
+import { headerStart, SourceSegment } from './source-segment.js';
 
 /** Is told what is wrong, and where in the definition. */
 export type Report = (path: readonly (string | number)[], error: unknown) => void;
@@ -47,10 +47,11 @@ export function compileMapping(
   }
   const listed = definition.order === 'listed';
   const order = listed ? inListedOrder : inSourceOrder;
+  const segment = new SourceSegment();
   return {
     name,
     map(message) {
-      const context = new Context(message, blocks.size);
+      const context = new Context(message, blocks.size, segment);
       refuse(context);
       return Buffer.from(order(context, blocks), 'latin1');
     },
@@ -130,7 +131,7 @@ function written(context: Context, block: Block, er7: string | undefined): strin
   const start = isHeader ? headerStart(context.separators) : block.name;
   const source = er7 === undefined ? '' : context.trimmed(er7, isHeader ? start.length : 0);
   if (action === 'copy') return source + '\r';
-  context.segment.open(source, isHeader, action.upTo);
+  context.segment.open(source, context.separators, isHeader, action.upTo);
   const made = action.write(context, start, isHeader ? 2 : 0);
   return made === start && !isHeader ? '' : made + '\r';
 }

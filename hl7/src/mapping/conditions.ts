@@ -1,13 +1,17 @@
 import { compileCondition, ConditionError } from '../condition.js';
 import { Message } from '../message/message.js';
 import { parsePath, type Path } from '../message/path.js';
+import { part } from '../message/separators.js';
 import type { Context } from './context.js';
-import type { MappingError } from './mapping.js';
+import { MappingError } from './mapping.js';
+import { compilePlain, type Question } from './plain-condition.js';
 
 /** What a condition is about besides the message: the segment that is being mapped, and for `[*]` its field. */
 export interface Scope {
   readonly segment: string;
   readonly field: number | undefined;
+  /** Is told the number of each field of that segment that is read by a rule, which is when its fields are known. */
+  readonly reads?: (field: number) => void;
 }
 
 export type Holds = (context: Context) => boolean;
@@ -34,13 +38,23 @@ export class Conditions {
    */
   compile(source: string, scope?: Scope): Holds {
     const { number, holds, names } = this.#compile(source);
-    const ofMessage: Holds = (context) => (context.held[number] ??= holds(context.message));
-    if (scope === undefined || names.size === 0) return ofMessage;
+    if (scope === undefined || names.size === 0) {
+      const plain = compilePlain<Context>(source, (question, path) => {
+        const parsed = parsePath(path);
+        return ({ message }) => message[question](parsed);
+      });
+      const ofMessage = plain ?? ((context) => holds(context.message));
+      return (context) => (context.held[number] ??= ofMessage(context));
+    }
+    const plain = compilePlain<Context>(source, (question, path) =>
+      askHere(question, parsePath(path), scope),
+    );
+    const here = plain ?? ((context) => holdsHere(holds, context, scope));
     const isOwn = names.size === 1 && names.has(scope.segment);
     return (context) =>
       isOwn && context.occurrence === 1 && scope.field === undefined
-        ? ofMessage(context)
-        : holdsHere(holds, context, scope);
+        ? (context.held[number] ??= here(context))
+        : here(context);
   }
 
   #compile(source: string): Compiled {
@@ -65,40 +79,76 @@ const ANY = Message.parse(Buffer.from('MSH|^~\\&|'));
 /** Where a path begins in a condition: `"PID-3"`, `"PID[2]-3"`, or a whole segment as in `has("PID")`. */
 const PATH = /["']([A-Z][A-Z0-9]{2})[-[]|\(\s*["']([A-Z][A-Z0-9]{2})["']/g;
 
-function holdsHere(holds: (message: Message) => boolean, context: Context, scope: Scope): boolean {
-  let ambiguous: MappingError | undefined;
-  const narrow = (source: string): Path => {
-    const path = narrowed(parsePath(source), context, scope);
-    if (path.segment === scope.segment || isNumbered(path) || context.isSingle(path.segment)) return path;
-    throw (ambiguous = context.ambiguous(path));
+/** What answers a question about a path, where the mapping is. */
+function askHere(question: Question, path: Path, scope: Scope): (context: Context) => string | boolean {
+  const ask = (context: Context): string | boolean =>
+    context.message[question](narrowed(path, context, scope));
+  const { field, repetition = 1, component = 1, subcomponent = 1 } = path;
+  const isKnown = path.segment === scope.segment && !isNumbered(path) && field !== undefined;
+  if (
+    question !== 'text' ||
+    !isKnown ||
+    scope.reads === undefined ||
+    field === scope.field ||
+    repetition === '*'
+  ) {
+    return ask;
+  }
+  // A text of the segment at hand, whose fields are known already.
+  scope.reads(field);
+  return (context) => {
+    const { message, segment, separators } = context;
+    const whole = part(segment.repetition(field, repetition), separators.component, component);
+    const er7 = part(whole, separators.subcomponent, subcomponent);
+    return separators.escape !== undefined && er7.includes(separators.escape)
+      ? ask(context)
+      : message.decode(er7);
   };
+}
+
+/** By the interpreter, which is given a message that answers as askHere does. */
+function holdsHere(holds: (message: Message) => boolean, context: Context, scope: Scope): boolean {
+  const { message } = context;
+  let ambiguous: unknown;
+  const method = (read: (path: Path) => unknown): PropertyDescriptor => ({
+    value: (source: string) => {
+      const path = parsePath(source);
+      try {
+        return read(narrowed(path, context, scope));
+      } catch (error) {
+        if (error instanceof MappingError) ambiguous = error;
+        throw error;
+      }
+    },
+  });
   try {
-    return holds(seenThrough(narrow, context.message));
+    return holds(
+      Object.create(message, {
+        text: method((path) => message.text(path)),
+        texts: method((path) => message.texts(path)),
+        er7: method((path) => message.er7(path)),
+        has: method((path) => message.has(path)),
+        isNull: method((path) => message.isNull(path)),
+      }) as Message,
+    );
   } catch (error) {
     throw ambiguous ?? error;
   }
 }
 
-function narrowed(path: Path, { occurrence, repetition }: Context, { segment, field }: Scope): Path {
-  if (path.segment !== segment || isNumbered(path)) return path;
+/** @throws MappingError AMBIGUOUS_SEGMENT */
+function narrowed(path: Path, context: Context, { segment, field }: Scope): Path {
+  if (isNumbered(path)) return path;
+  if (path.segment !== segment) {
+    if (path.segment === 'MSH' || context.isSingle(path.segment)) return path;
+    throw context.ambiguous(path);
+  }
+  const { occurrence, repetition } = context;
   const isHere = field !== undefined && path.field === field && path.repetition === undefined;
+  if (occurrence === 1 && !isHere) return path;
   return { ...path, occurrence, repetition: isHere ? repetition : path.repetition };
 }
 
 function isNumbered({ source, segment }: Path): boolean {
   return source.startsWith(`${segment}[`);
-}
-
-/** The same message to a condition, but for the paths that it asks for. */
-function seenThrough(narrow: (source: string) => Path, message: Message): Message {
-  const method = (read: (path: Path) => unknown): PropertyDescriptor => ({
-    value: (path: string) => read(narrow(path)),
-  });
-  return Object.create(message, {
-    text: method((path) => message.text(path)),
-    texts: method((path) => message.texts(path)),
-    er7: method((path) => message.er7(path)),
-    has: method((path) => message.has(path)),
-    isNull: method((path) => message.isNull(path)),
-  }) as Message;
 }

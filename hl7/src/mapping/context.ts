@@ -4,7 +4,7 @@ import type { Separators } from '../message/separators.js';
 import { hasEmptyEnds, withoutEmptyEnds } from '../message/empty-ends.js';
 import { MappingError } from './mapping.js';
 import { type Level, type Place, separatorBetween } from './place.js';
-import { SourceSegment } from './source-segment.js';
+import type { SourceSegment } from './source-segment.js';
 
 /** The message that is being mapped, and where in it the mapping is. */
 export class Context {
@@ -23,12 +23,15 @@ export class Context {
   /** What conditions gave that are about the message as a whole, by their numbers. */
   readonly held: (boolean | undefined)[] = [];
 
-  /** @param blocks how many names of segments the mapping lists */
-  constructor(message: Message, blocks: number) {
+  /**
+   * @param blocks how many names of segments the mapping lists
+   * @param segment what the segments are read by, one after the other; made once a mapping, since it grows
+   */
+  constructor(message: Message, blocks: number, segment: SourceSegment) {
     this.occurrences = new Array<number>(blocks).fill(0);
     this.message = message;
     this.separators = message.separators;
-    this.segment = new SourceSegment(message.separators);
+    this.segment = segment;
     const { bytes, separators } = message;
     this.#hasEmptyEnds = hasEmptyEnds(bytes, 4 + separators.encodingCharacters.length, separators);
   }

@@ -382,12 +382,27 @@ describe('the mapping language', () => {
       expect(mapped(read, merge.slice(0, 4))[2]).to.equal('PD1|a');
       expect(mapped(read.replace('PID-3', 'PID[2]-3'), merge)[2]).to.equal('PD1|b');
       expect(mapped(read.replace('PID-3', 'PID[3]-3 or MRG[2]-1'), merge)[2]).to.equal('PD1|8');
-      for (const path of ['message.text("PID-3") == "a"', 'message.has("PID")']) {
+      for (const path of [
+        'message.text("PID-3") == "a"',
+        'message.has("PID")',
+        'message.texts("PID-3[*]").exists(each, each == "a")',
+      ]) {
         const asks = `other segments: copy\nsegments:\n  PD1:\n    - copy: PD1-1\n      when: ${path}`;
         expect(codeOf(() => mapped(asks, merge))).to.equal('AMBIGUOUS_SEGMENT');
         expect(mapped(asks, merge.slice(0, 4))[2]).to.equal('PD1|k');
         expect(mapped(asks.replace('PID', 'PID[2]').replace('"a"', '"b"'), merge)[2]).to.equal('PD1|k');
       }
+    });
+
+    it('are what conditions for the interpreter are about, and their repetitions', () => {
+      const yaml =
+        'other segments: copy\nsegments:\n  PID:\n    - copy: PID-3\n      when: message.texts("PID-3[*]").exists(each, each == "b")\n' +
+        '    - copy: PID-4[*]\n      when: message.text("PID-4").matches("^x$") && message.text("PID[1]-1") == "1"';
+      expect(mapped(yaml, [MSH, 'PID|1||a|x~y', 'PID|2||b|y~x~x^y'])).to.deep.equal([
+        MSH,
+        'PID||||x~',
+        'PID|||b|~x~x^y',
+      ]);
     });
 
     it('may be read by their own rules by number', () => {

@@ -103,6 +103,17 @@ export function separatorBetween(level: Level, separators: Separators): string |
   }
 }
 
+/** Runs of each separator that was ever asked for, by their length: making them anew costs as much as all the rest. */
+const runs = new Map<string, string[]>();
+
+/** As many of a separator as that, one or more. */
+export function runOf(separator: string, length: number): string {
+  if (length === 1) return separator;
+  let known = runs.get(separator);
+  if (known === undefined) runs.set(separator, (known = []));
+  return (known[length] ??= separator.repeat(length));
+}
+
 function levelOf({ repetition, component, subcomponent }: Path): Level {
   if (subcomponent !== undefined) return SUBCOMPONENT;
   if (component !== undefined) return COMPONENT;

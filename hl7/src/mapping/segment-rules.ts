@@ -1,6 +1,6 @@
 import { ConditionError } from '../condition.js';
 import { compileConstant, type Text } from './constant.js';
-import type { Conditions } from './conditions.js';
+import type { Conditions, Scope } from './conditions.js';
 import type { Context } from './context.js';
 import { compileConversions, type Tables } from './conversion.js';
 import { DefinitionError } from './definition-error.js';
@@ -190,7 +190,11 @@ class RuleCompiler implements Surroundings {
   #conditioned(text: Text, place: Place | undefined, { outer, when, else: otherwise }: Rule): Write {
     if (when === undefined && outer.length === 0) return text;
     const each = place !== undefined && isOwn(place, this) && place.at[REPETITION] === '*';
-    const scope = { segment: this.segment, field: each ? place.at[FIELD] : undefined };
+    const scope: Scope = {
+      segment: this.segment,
+      field: each ? place.at[FIELD] : undefined,
+      reads: (field) => this.reads(field),
+    };
     const around = outer.map((condition) => this.conditions.compile(condition, scope));
     const own = when === undefined ? undefined : this.conditions.compile(when, scope);
     const alternative = otherwise === undefined ? undefined : compileConstant(otherwise);

@@ -7,7 +7,7 @@ export function headerStart({ field, encodingCharacters }: Separators): string {
 
 /** The segment that is being mapped, a latin1 view without empty ends. Its fields are found once, and cut when asked for. */
 export class SourceSegment {
-  readonly #separators: Separators;
+  #separators: Separators | undefined;
   #er7 = '';
   #count = 0;
   /** Where field n ends is at n. */
@@ -17,23 +17,20 @@ export class SourceSegment {
   #field = 0;
   #repetition = 0;
 
-  constructor(separators: Separators) {
-    this.#separators = separators;
-  }
-
   /**
    * Turns to a segment, '' for one that there isn't.
    *
    * @param upTo number of the last field that will be asked for
    */
-  open(er7: string, isHeader: boolean, upTo: number): void {
+  open(er7: string, separators: Separators, isHeader: boolean, upTo: number): void {
+    this.#separators = separators;
     this.#er7 = er7;
     this.#field = 0;
     this.#ends[0] = 3;
     // MSH-1 is the separator behind the name, so that MSH-2 begins where other segments' field 1 does.
     this.#ends[1] = 3;
     let count = isHeader ? 1 : 0;
-    const { field } = this.#separators;
+    const { field } = separators;
     for (let at = 3; count < upTo && at < er7.length;) {
       const end = er7.indexOf(field, at + 1);
       at = end === -1 ? er7.length : end;
@@ -65,6 +62,6 @@ export class SourceSegment {
     this.#field = field;
     this.#repetition = repetition;
     const whole = this.field(field);
-    return (this.#text = whole === '' ? '' : part(whole, this.#separators.repetition, repetition));
+    return (this.#text = whole === '' ? '' : part(whole, this.#separators?.repetition, repetition));
   }
 }

@@ -12,6 +12,7 @@ import {
   parsePlace,
   type Place,
   REPETITION,
+  runOf,
   separatorBetween,
 } from './place.js';
 
@@ -76,6 +77,13 @@ export function readPlace(place: Place, targetLevel: Level, surroundings: Surrou
   if (own) surroundings.reads(field);
   const { level } = place;
   let text: Text;
+  if (level === COMPONENT && own && repetition !== '*' && targetLevel <= level) {
+    // What rules do most, so without a call for each level.
+    return ({ segment, separators }) => {
+      const er7 = segment.repetition(field, repetition);
+      return er7 === '' ? '' : part(er7, separators.component, component);
+    };
+  }
   if (level === FIELD) {
     text = own ? (context) => context.segment.field(field) : (context) => context.foreignField(place);
   } else if (own) {
@@ -191,7 +199,8 @@ function compileComponents(
       for (const { number, text } of parts) {
         const component = text(context);
         if (component === '') continue;
-        er7 += separator.repeat(number - at) + component;
+        if (number > at) er7 += runOf(separator, number - at);
+        er7 += component;
         at = number;
       }
       return er7;

@@ -9,6 +9,7 @@ import {
   type Level,
   type Place,
   REPETITION,
+  runOf,
   separatorBetween,
   SUBCOMPONENT,
 } from './place.js';
@@ -33,7 +34,8 @@ interface Item {
 /** Everything that rules write to one place and into it. */
 class Node {
   /** To the whole place, in the order of the rules: of those whose condition holds, the last counts. */
-  readonly writes: { readonly write: Write; readonly slice: Slice | undefined }[] = [];
+  readonly writes: { readonly write: Write; readonly always: boolean; readonly slice: Slice | undefined }[] =
+    [];
   readonly parts = new Map<number, Node>();
   /** What is written into each repetition of a field. */
   each: Node | undefined;
@@ -71,7 +73,7 @@ export class WriteTree {
     for (const single of eachOf(place)) {
       const { writes } = this.#nodeAt(single);
       if (always) writes.length = 0;
-      writes.push({ write: writeTo(single), slice });
+      writes.push({ write: writeTo(single), always, slice });
     }
   }
 
@@ -162,6 +164,7 @@ function compileNode(node: Node, level: Level, bare: boolean): Evaluate {
 function compileWhole({ writes }: Node): Evaluate {
   const [only] = writes;
   if (only === undefined) return (_context, base) => base;
+  if (writes.length === 1 && only.always) return only.write as Text;
   if (writes.length === 1) return (context, base) => only.write(context) ?? base;
   return (context, base) => {
     for (let last = writes.length - 1; last >= 0; last--) {
@@ -232,16 +235,15 @@ function overlaid(context: Context, base: string, items: readonly Item[], level:
 }
 
 function eachRepetition(context: Context, count: number, text: Text, skipEmpty: boolean): string {
-  const texts: string[] = [];
+  let er7 = '';
+  let isFirst = true;
   for (let repetition = 1; repetition <= count; repetition++) {
     context.repetition = repetition;
-    const er7 = text(context);
-    if (er7 !== '' || !skipEmpty) texts.push(er7);
+    const one = text(context);
+    if (one === '' && skipEmpty) continue;
+    er7 += isFirst ? one : context.separator(REPETITION) + one;
+    isFirst = false;
   }
   context.repetition = 0;
-  return texts.length > 1 ? texts.join(context.separator(REPETITION)) : (texts[0] ?? '');
-}
-
-function runOf(separator: string, length: number): string {
-  return length === 1 ? separator : separator.repeat(length);
+  return er7;
 }

@@ -12,6 +12,12 @@ const known = new WeakMap<Separators, Uint8Array>();
 const REPETITION = 3;
 const SEGMENT_END = 5;
 
+/** 1 where a separator of rank n behind one of rank m, or behind none (0), means an empty end; at m * 8 + n. */
+const meansEmptyEnd = Uint8Array.from({ length: 64 }, (_, index) => {
+  const [before, rank] = [index >> 3, index & 7];
+  return rank > before && before !== 0 && before !== REPETITION ? 1 : 0;
+});
+
 function ranks(separators: Separators): Uint8Array {
   let ranksOf = known.get(separators);
   if (ranksOf === undefined) {
@@ -34,12 +40,14 @@ function ranks(separators: Separators): Uint8Array {
 export function hasEmptyEnds(bytes: Uint8Array, from: number, separators: Separators): boolean {
   const ranksOf = ranks(separators);
   let before = 0;
+  let found = 0;
+  // Without a branch in it: separators are where a processor can't guess them.
   for (let at = from; at < bytes.length; at++) {
     const rank = ranksOf[bytes[at]!]!;
-    if (rank > before && before !== 0 && before !== REPETITION) return true;
+    found |= meansEmptyEnd[(before << 3) | rank]!;
     before = rank;
   }
-  return before !== 0 && before !== REPETITION && before !== SEGMENT_END;
+  return (found | meansEmptyEnd[(before << 3) | SEGMENT_END]!) !== 0;
 }
 
 /**
