@@ -1,4 +1,4 @@
-/** Durations and sizes as people write them in a resource. They stay strings there; the plan holds numbers. */
+/** Durations, sizes and shares of processors as people write them in a resource. They stay strings there; the plan holds numbers. */
 import type { z } from 'zod';
 import { celMatches, textMatching, withRule, type Rule } from './cel-rule.js';
 
@@ -52,32 +52,36 @@ interface Quantity {
   readonly cel: (text: string) => string;
 }
 
-const celUnits = (units: Readonly<Record<string, number>>) => (text: string) =>
+/** @param bare the factor of a number without a unit */
+const celUnits = (units: Readonly<Record<string, number>>, bare: number) => (text: string) =>
   `int(${text}.find('^[0-9]+')) * (${Object.entries(units)
     // The longest first: 5ms ends with s as well.
     .sort(([one], [other]) => other.length - one.length)
-    .reduceRight((rest, [unit, factor]) => `${text}.endsWith('${unit}') ? ${factor} : ${rest}`, '1')})`;
+    .reduceRight(
+      (rest, [unit, factor]) => `${text}.endsWith('${unit}') ? ${factor} : ${rest}`,
+      String(bare),
+    )})`;
 
 const durations: Quantity = {
   pattern: durationPattern,
   longest: 11,
   message: 'must be a duration such as 500ms, 30s, 15m, 12h or 14d',
   read: durationToMs,
-  cel: celUnits(durationUnits),
+  cel: celUnits(durationUnits, 1),
 };
 const sizes: Quantity = {
   pattern: sizePattern,
   longest: 14,
   message: 'must be a size in bytes such as 1048576, 512Ki or 1Mi',
   read: sizeToBytes,
-  cel: celUnits({ Ki: sizeUnits.Ki, Mi: sizeUnits.Mi, Gi: sizeUnits.Gi }),
+  cel: celUnits({ Ki: sizeUnits.Ki, Mi: sizeUnits.Mi, Gi: sizeUnits.Gi }, 1),
 };
 const cpus: Quantity = {
   pattern: cpuPattern,
   longest: 7,
   message: 'must be a share of processors in quotes, such as "250m" or "2"',
   read: cpuToMillis,
-  cel: (text) => `int(${text}.find('^[0-9]+')) * (${text}.endsWith('m') ? 1 : 1000)`,
+  cel: celUnits({ m: 1 }, 1_000),
 };
 
 /** Schema of a duration between two others, both included. */
@@ -104,6 +108,7 @@ function between(
   return withRule(
     withRule(textMatching(pattern, longest, message), bound('>=', least, 'at least')),
     bound('<=', most, 'at most'),
+    // crds/ puts it into the description.
   ).meta({ range: `From ${least} to ${most}.` });
 }
 
