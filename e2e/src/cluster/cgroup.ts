@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterError } from './cluster-error.js';
@@ -13,6 +13,25 @@ const NAME = 'integration-hub-cluster';
 // Version 1 has a hierarchy for each controller, version 2 one for all.
 const IS_VERSION_2 = existsSync(join(ROOT, 'cgroup.controllers'));
 const HIERARCHY = IS_VERSION_2 ? ROOT : join(ROOT, 'pids');
+
+/**
+ * Makes the cluster's group, which only one of several callers can; true for that one. It is the cluster's until
+ * {@link endClusterProcesses}, also when the caller ends before.
+ */
+export async function claimClusterGroup(): Promise<boolean> {
+  const group = join(HIERARCHY, NAME);
+  try {
+    await mkdir(group);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // Without processes it is of one that has just claimed it, or was left by one that died before it had any.
+    const age = Date.now() - (await stat(group)).mtimeMs;
+    if (age < 60_000 || (await clusterProcesses()).length > 0) return false;
+    await endClusterProcesses();
+    return claimClusterGroup();
+  }
+}
 
 /** Makes the control group below which a node makes those of its pods, and tells its path. */
 export async function makePodGroup(node: string): Promise<string> {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiServer, startApiServer } from './api-server.js';
 import { cacheDirectory } from './cache.js';
-import { clusterProcesses, endClusterProcesses, inClusterGroup } from './cgroup.js';
+import { claimClusterGroup, endClusterProcesses, inClusterGroup } from './cgroup.js';
 import { ClusterError } from './cluster-error.js';
 import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
@@ -38,20 +38,26 @@ export function clusterKubeconfig(): string {
  * Starts the cluster, and resolves when both nodes are Ready and names are resolved. Its processes outlive this one:
  * {@link stopCluster} ends them, from any process. What is needed is built and fetched the first time.
  *
- * @throws ClusterError NOT_ROOT, ALREADY_UP, and those of the parts; nothing is left then
+ * @param wait how long to wait for another cluster on this machine to end, in milliseconds; default: not at all
+ * @throws ClusterError NOT_ROOT, ALREADY_UP, and those of the parts; nothing is left of it then but its logs
  */
-export async function startCluster(): Promise<Cluster> {
+export async function startCluster({ wait = 0 } = {}): Promise<Cluster> {
   requireRoot();
-  if ((await clusterProcesses()).length > 0) {
-    throw new ClusterError(
-      'ALREADY_UP',
-      'A test cluster is up on this machine. End it first: make cluster-down',
-    );
-  }
   await Promise.all([tool('kubernetes'), tool('coredns'), tool('pause'), debianPrograms()]);
-  // What a machine that crashed has left.
-  await stopCluster();
+  const deadline = Date.now() + wait;
+  while (!(await claimClusterGroup())) {
+    if (Date.now() >= deadline) {
+      throw new ClusterError(
+        'ALREADY_UP',
+        'A test cluster is up on this machine, or starts just now. End it first: make cluster-down',
+      );
+    }
+    await delay(1000);
+  }
   try {
+    // What a machine that crashed has left.
+    await removeNetwork();
+    await rm(clusterDirectory(), { recursive: true, force: true });
     return await startParts();
   } catch (error) {
     await stopCluster(true);

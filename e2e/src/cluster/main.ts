@@ -3,6 +3,7 @@ import { clusterProcesses } from './cgroup.js';
 import { clusterKubeconfig, loadImage, startCluster, stopCluster } from './cluster.js';
 import { ClusterError } from './cluster-error.js';
 import { HUB_IMAGE, packHubImage } from './hub-image.js';
+import { startKafka } from './kafka.js';
 import { cutZone, healZone } from './network.js';
 import { type Zone, ZONES } from './zones.js';
 
@@ -22,7 +23,9 @@ const COMMANDS: Partial<Record<string, () => Promise<void>>> = {
   async up() {
     const started = Date.now();
     await startCluster();
+    const kafka = await startKafka();
     console.log(`Both zones are ready after ${Math.round((Date.now() - started) / 1000)} s.`);
+    console.log(`Kafka, for pods and for this machine: ${kafka.bootstrapServers.join(',')}`);
     console.log(`export KUBECONFIG=${clusterKubeconfig()}`);
   },
   down: () => stopCluster(),

@@ -29,6 +29,8 @@ const PROGRAMS = {
     module: 'helm.sh/helm/v3',
     versionVariable: 'helm.sh/helm/v3/internal/version.version',
   },
+  /** Runs a file of Lua with what Argo CD embeds. */
+  glua: { package: 'github.com/yuin/gopher-lua/cmd/glua', module: 'github.com/yuin/gopher-lua' },
   /** The first container of every pod. */
   pause: { package: '.' },
 } satisfies Record<string, GoProgram>;
