@@ -1,4 +1,7 @@
-/** Mapping tests as files: `mappings/<name>/tests/<case>/in.hl7` with `out.hl7`, or with `error`. */
+/**
+ * Mapping tests as files: `mappings/<name>/tests/<case>/in.hl7` with `out.hl7`, or with `error`. A file `charset` names
+ * the character set of messages whose MSH-18 is empty, as a flow does.
+ */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
@@ -8,6 +11,7 @@ import {
   type Mapping,
   type MappingProblem,
   Message,
+  type ParseOptions,
 } from '@integration-hub/hl7';
 import { type Difference, messageDifference } from './message-difference.js';
 
@@ -93,9 +97,12 @@ type Outcome = { readonly bytes: Buffer } | { readonly code: string; readonly me
 
 function runCase(mapping: Mapping, folder: string, update: boolean): CaseResult {
   const result = { folder, passed: false, updated: false, differences: [] };
-  const [input, output, error] = ['in.hl7', 'out.hl7', 'error'].map((name) => join(folder, name));
+  const [input, output, error, charset] = ['in.hl7', 'out.hl7', 'error', 'charset'].map((name) =>
+    join(folder, name),
+  );
+  const options = existsSync(charset!) ? { defaultCharset: readFileSync(charset!, 'utf8').trim() } : {};
   if (!existsSync(input!)) return { ...result, problem: 'in.hl7 is missing: put the message to map there' };
-  const outcome = outcomeOf(mapping, readFileSync(input!));
+  const outcome = outcomeOf(mapping, readFileSync(input!), options);
   if (existsSync(error!)) {
     const problem = existsSync(output!)
       ? 'there are both out.hl7 and error, and one of them is right: delete the other'
@@ -113,18 +120,18 @@ function runCase(mapping: Mapping, folder: string, update: boolean): CaseResult 
     return { ...result, passed: true, updated: true };
   }
   if (expected !== undefined) {
-    return { ...result, differences: messageDifference(expected, outcome.bytes) };
+    return { ...result, differences: messageDifference(expected, outcome.bytes, options) };
   }
   const problem =
     'neither out.hl7 nor error says what is expected: write one of them, or --update and read what it has written';
   return { ...result, problem };
 }
 
-function outcomeOf(mapping: Mapping, input: Buffer): Outcome {
+function outcomeOf(mapping: Mapping, input: Buffer, options: ParseOptions): Outcome {
   try {
-    const bytes = mapping.map(Message.parse(input));
+    const bytes = mapping.map(Message.parse(input, options));
     // What the next reader can't read is no right message: bytes of a character set that MSH-18 doesn't name, say.
-    Message.parse(bytes);
+    Message.parse(bytes, options);
     return { bytes };
   } catch (error) {
     const { code = 'no code', message } = error as Error & { code?: string };

@@ -1,6 +1,6 @@
 /** How two messages differ, field by field, for developers who look at test messages: values are shown. */
 import { diffArrays } from 'diff';
-import { Message, MessageError, type Separators } from '@integration-hub/hl7';
+import { Message, MessageError, type ParseOptions, type Separators } from '@integration-hub/hl7';
 
 /** One place in which a message is not as expected. */
 export interface Difference {
@@ -33,13 +33,14 @@ interface Pair {
 /**
  * Compares two messages in ER7, each in its own separators and character set.
  *
+ * @param options how messages are read whose MSH-18 is empty
  * @returns where they differ; nothing when they are the same byte for byte
  */
-export function messageDifference(expected: Buffer, got: Buffer): Difference[] {
+export function messageDifference(expected: Buffer, got: Buffer, options: ParseOptions = {}): Difference[] {
   if (expected.equals(got)) return [];
-  const wanted = segmentsOf(expected);
+  const wanted = segmentsOf(expected, options);
   if (typeof wanted === 'string') return [asAWhole(`the expected message can not be read: ${wanted}`)];
-  const made = segmentsOf(got);
+  const made = segmentsOf(got, options);
   if (typeof made === 'string') return [asAWhole(`what came out can not be read: ${made}`)];
 
   const { pairs, moved, missing, unexpected } = aligned(wanted, made);
@@ -77,10 +78,10 @@ function outOfOrder({ expected, got }: Pair): Difference {
 }
 
 /** @returns a sentence when the message can't be read */
-function segmentsOf(bytes: Buffer): Segment[] | string {
+function segmentsOf(bytes: Buffer, options: ParseOptions): Segment[] | string {
   let message: Message;
   try {
-    message = Message.parse(bytes);
+    message = Message.parse(bytes, options);
   } catch (error) {
     if (error instanceof MessageError) return error.message;
     throw error;

@@ -113,6 +113,19 @@ describe('ihub test', function () {
     });
   }
 
+  it('reads messages without MSH-18 in the character set of the case', async () => {
+    await files({ 'a/mapping.yaml': MAPPING, 'a/tests/one/charset': 'WINDOWS-1252\n' });
+    const write = (name: string, content: string): Promise<void> =>
+      writeFile(join(folder, 'a/tests/one', name), content, 'latin1');
+    await write('in.hl7', IN.replace('A^B', 'Si\u00e2n'));
+    await write('out.hl7', OUT.replace('A^B', 'Si\u00e2n'));
+    expect((await run(folder)).code).to.equal(0);
+    await write('out.hl7', OUT.replace('A^B', 'Sian'));
+    expect((await run(folder)).stdout).to.contain('PID-5: expected "Sian", got "Siân"');
+    await files({ 'a/tests/one/charset': 'EBCDIC' });
+    expect((await run(folder)).stdout).to.contain('UNSUPPORTED_CHARSET');
+  });
+
   it('takes one mapping, its file, its tests or a single case', async () => {
     await files({
       'a/mapping.yaml': MAPPING,

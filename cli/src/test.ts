@@ -15,7 +15,8 @@ interface TestOptions {
 
 const EXAMPLE = `
 A case is a folder mappings/<name>/tests/<case> with in.hl7 and, beside it, out.hl7: the message that must come out,
-byte for byte; or error: on its first line the code of the error, on the second a part of its text.
+byte for byte; or error: on its first line the code of the error, on the second a part of its text. A file charset,
+where there is one, names the character set of messages whose MSH-18 is empty, as a flow does.
 
 Exit code: 0 when every mapping is right and every case passes, 1 when not, 2 for wrong input.
 
