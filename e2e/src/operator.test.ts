@@ -1,0 +1,739 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { MockReceiver, WorkerProcess } from '@integration-hub/cli';
+import type { Stage, WorkerConfiguration } from '@integration-hub/api';
+import { TopicAdmin } from '@integration-hub/kafka';
+import { samples } from './flows.js';
+import { Hospital } from './hospital.js';
+import { until } from './hub-under-test.js';
+import { Journal } from './journal.js';
+import {
+  ClusterUnderTest,
+  TroublesomeProxy,
+  operatorNamespace,
+  type OperatorUnderTest,
+} from './operator-under-test.js';
+
+const apiVersion = 'integrationhub.dev/v1alpha1';
+/** Drift is to be repaired within so long, on an idle machine; tests share theirs. */
+const repairMs = 5_000;
+
+interface FlowWishes {
+  port: number;
+  destinations?: string[];
+  mapping?: string;
+  spec?: object;
+}
+
+function flow(namespace: string, name: string, wishes: FlowWishes): object {
+  const { port, destinations = ['mpi'], mapping, spec } = wishes;
+  return {
+    apiVersion,
+    kind: 'IntegrationFlow',
+    metadata: { name, namespace },
+    spec: {
+      listener: { mllp: { port } },
+      ...(mapping !== undefined && { transformer: { mapping: { name: mapping } } }),
+      destinations: destinations.map((destination) => ({ name: destination })),
+      ...spec,
+    },
+  };
+}
+
+function destination(namespace: string, name: string, spec: object = {}): object {
+  const mllp = { host: '127.0.0.1', port: 1 };
+  return { apiVersion, kind: 'Destination', metadata: { name, namespace }, spec: { mllp, ...spec } };
+}
+
+describe('operator', function () {
+  this.timeout(120_000);
+  let cluster: ClusterUnderTest;
+  let operator: OperatorUnderTest;
+  let admin: TopicAdmin;
+
+  before(async function () {
+    // A new machine builds the API server first.
+    this.timeout(1_500_000);
+    cluster = await ClusterUnderTest.start();
+    admin = await TopicAdmin.connect({
+      connection: { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' },
+    });
+    operator = await cluster.operator(['--status-every-ms', '2000']);
+    for (const zone of ['zone-a', 'zone-b']) {
+      const labels = { 'topology.kubernetes.io/zone': zone };
+      await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: `node-of-${zone}`, labels } });
+    }
+  });
+  after(async () => {
+    await admin.close();
+    await cluster.stop();
+  });
+
+  const exists = async (kind: string, namespace: string, name: string): Promise<boolean> =>
+    (await cluster.get(kind, namespace, name)) !== undefined;
+  const ready = (
+    namespace: string,
+    name: string,
+    reason: string,
+    withinMs?: number,
+  ): ReturnType<ClusterUnderTest['awaitReason']> =>
+    cluster.awaitReason(['IntegrationFlow', namespace, name], 'Ready', reason, withinMs);
+
+  describe('makes what flows need', () => {
+    const ns = 'hospital';
+    const perStage = ['ServiceAccount', 'ConfigMap', 'NetworkPolicy', 'PodDisruptionBudget', 'Deployment'];
+
+    before(async () => {
+      await cluster.hub(ns);
+      await cluster.kubectl('apply', '-n', ns, '-f', join(import.meta.dirname, '../../manifests/flows'));
+      await ready(ns, 'phw-to-mpi', 'WorkersStarting', 40_000);
+      await ready(ns, 'mpi-outbound', 'WorkersStarting', 40_000);
+      await cluster.atRest();
+    });
+
+    it('objects of every stage, owned by their resource', async () => {
+      for (const stage of [
+        'phw-to-mpi-listener',
+        'phw-to-mpi-transformer',
+        'paris-to-mpi-listener',
+        'mpi-sender',
+      ]) {
+        for (const kind of [...perStage, ...(stage.endsWith('listener') ? ['Service'] : [])]) {
+          expect(await exists(kind, ns, stage), `${kind} ${stage}`).to.equal(true);
+        }
+      }
+      expect(await exists('Service', ns, 'mpi-sender')).to.equal(false);
+      expect(await exists('Deployment', ns, 'paris-to-mpi-transformer')).to.equal(false);
+    });
+
+    it('topics', async () => {
+      expect((await admin.endOffsets('ihub.hospital.mpi.outbound')).size).to.equal(12);
+      expect((await admin.endOffsets('ihub.hospital.phw-to-mpi.received')).size).to.equal(1);
+    });
+
+    it('a finalizer, conditions and endpoints', async () => {
+      const found = (await cluster.get('IntegrationFlow', ns, 'phw-to-mpi'))!;
+      expect(found.metadata.finalizers).to.deep.equal(['integrationhub.dev/drain']);
+      const conditions = Object.fromEntries(
+        found.status!.conditions!.map(({ type, status }) => [type, status]),
+      );
+      expect(conditions).to.deep.equal({
+        Ready: 'False',
+        TopicsReady: 'True',
+        Listening: 'False',
+        Delivering: 'False',
+        ZoneRedundant: 'False',
+      });
+      expect(
+        await cluster.kubectl(
+          'get',
+          'iflow',
+          'phw-to-mpi',
+          '-n',
+          ns,
+          '-o',
+          'jsonpath={.status.endpoints[0].host}',
+        ),
+      ).to.equal('phw-to-mpi-listener.hospital.svc');
+    });
+
+    it('events that kubectl describe shows', async () => {
+      const text = await cluster.kubectl('describe', 'iflow', 'phw-to-mpi', '-n', ns);
+      expect(text).to.match(/TopicCreated.*ihub\.hospital\.phw-to-mpi\.received: 1 partitions/);
+    });
+
+    it('and nothing more: at rest it writes nothing', async function () {
+      if (cluster.api === undefined) this.skip();
+      await cluster.atRest();
+      const since = new Date();
+      await sleep(10_000);
+      expect(await cluster.writes(since)).to.deep.equal([]);
+    });
+
+    const listener = 'phw-to-mpi-listener';
+    const merge = (kind: string, patch: object) => (): Promise<string> =>
+      cluster.kubectl('patch', kind, listener, '-n', ns, '--type=merge', '-p', JSON.stringify(patch));
+    const edits: [string, string, () => Promise<string>][] = [
+      [
+        'an image',
+        'Deployment',
+        () => cluster.kubectl('set', 'image', `deployment/${listener}`, 'listener=other:1', '-n', ns),
+      ],
+      [
+        'replicas',
+        'Deployment',
+        () => cluster.kubectl('scale', `deployment/${listener}`, '--replicas=0', '-n', ns),
+      ],
+      ['a configuration', 'ConfigMap', merge('configmap', { data: { 'worker.json': '{}' } })],
+      [
+        'a selector',
+        'Service',
+        merge('service', { spec: { selector: { 'app.kubernetes.io/instance': 'x' } } }),
+      ],
+      ['a budget', 'PodDisruptionBudget', merge('pdb', { spec: { maxUnavailable: 2 } })],
+      ['a policy', 'NetworkPolicy', merge('networkpolicy', { spec: { egress: [{}] } })],
+      ['an account', 'ServiceAccount', merge('serviceaccount', { automountServiceAccountToken: true })],
+      [
+        'the label it is known by',
+        'Service',
+        merge('service', { metadata: { labels: { 'app.kubernetes.io/managed-by': 'x' } } }),
+      ],
+      ['the owner', 'Deployment', merge('deployment', { metadata: { ownerReferences: null } })],
+    ];
+    for (const [what, kind, edit] of edits) {
+      it(`repairs ${what} that was edited (${kind})`, async () => {
+        const shape = async (): Promise<string> => {
+          const { spec, data, metadata, ...rest } = (await cluster.get(kind, ns, listener))!;
+          const { automountServiceAccountToken } = rest as { automountServiceAccountToken?: boolean };
+          return JSON.stringify([
+            spec,
+            data,
+            metadata.labels,
+            (metadata as { ownerReferences?: unknown }).ownerReferences,
+            automountServiceAccountToken,
+          ]);
+        };
+        const before = await shape();
+        const writes = (): number =>
+          operator.lines.filter(
+            (line) => line.message === 'written' && line.kind === kind && line.name === listener,
+          ).length;
+        const formerly = writes();
+        await edit();
+        const begunAt = Date.now();
+        await until('the operator writes', () => writes() > formerly, 3 * repairMs);
+        await until('it is as it was', async () => (await shape()) === before, 3 * repairMs);
+        expect(Date.now() - begunAt).to.be.below(repairMs);
+      });
+    }
+
+    for (const kind of [...perStage, 'Service']) {
+      it(`makes a deleted ${kind} anew`, async () => {
+        const { uid } = (await cluster.get(kind, ns, listener))!.metadata;
+        await cluster.kubectl('delete', kind, listener, '-n', ns, '--wait=false');
+        const isNew = async (): Promise<boolean> => {
+          const found = await cluster.get(kind, ns, listener);
+          return (
+            found !== undefined &&
+            found.metadata.uid !== uid &&
+            found.metadata.deletionTimestamp === undefined
+          );
+        };
+        await until('it is there again', isNew, repairMs);
+      });
+    }
+
+    it('leaves what others add alone', async () => {
+      await cluster.kubectl('annotate', 'deployment', listener, '-n', ns, 'argocd.argoproj.io/tracking-id=x');
+      await cluster.kubectl('label', 'deployment', listener, '-n', ns, 'team=x');
+      await sleep(2_000);
+      const { metadata } = (await cluster.get('Deployment', ns, listener))!;
+      expect(metadata.annotations).to.include({ 'argocd.argoproj.io/tracking-id': 'x' });
+      expect(metadata.labels).to.include({ team: 'x' });
+    });
+
+    it('leaves the number of workers to an autoscaler, and takes it back when that goes', async () => {
+      const stage = 'paris-to-mpi-listener';
+      const replicas = async (): Promise<unknown> =>
+        (await cluster.get('Deployment', ns, stage))!.spec.replicas;
+      await cluster.apply({
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: { name: 'paris', namespace: ns },
+        spec: { maxReplicas: 9, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: stage } },
+      });
+      await sleep(1_000);
+      expect(await replicas()).to.equal(2);
+      await cluster.kubectl('scale', `deployment/${stage}`, '--replicas=7', '-n', ns);
+      // Something else is repaired meanwhile.
+      await cluster.kubectl('set', 'image', `deployment/${stage}`, 'listener=other:1', '-n', ns);
+      const image = async (): Promise<boolean> =>
+        JSON.stringify((await cluster.get('Deployment', ns, stage))!.spec).includes('ihub:test');
+      await until('the image is repaired', image, repairMs);
+      expect(await replicas()).to.equal(7);
+      await cluster.kubectl('delete', 'hpa', 'paris', '-n', ns);
+      await until('the replicas are repaired', async () => (await replicas()) === 2, repairMs);
+    });
+
+    it('is Ready and zone-redundant as its pods are', async () => {
+      const stages = ['phw-to-mpi-listener', 'phw-to-mpi-transformer', 'mpi-sender'];
+      for (const stage of stages) await cluster.readyPod(ns, stage, 'zone-a');
+      await cluster.kubectl('wait', '--for=condition=Ready', 'iflow/phw-to-mpi', '-n', ns, '--timeout=20s');
+      const zones = async (): Promise<string | undefined> =>
+        (await cluster.get('IntegrationFlow', ns, 'phw-to-mpi'))!.status?.zones;
+      await until('one zone of two', async () => (await zones()) === '1/2', repairMs);
+      for (const stage of stages) await cluster.readyPod(ns, stage, 'zone-b');
+      await cluster.awaitReason(['IntegrationFlow', ns, 'phw-to-mpi'], 'ZoneRedundant', 'AllZones');
+      expect(await zones()).to.equal('2/2');
+      await cluster.kubectl('delete', 'pod', 'mpi-sender-zone-b', '-n', ns, '--force', '--grace-period=0');
+      const lost = await cluster.awaitReason(
+        ['IntegrationFlow', ns, 'phw-to-mpi'],
+        'ZoneRedundant',
+        'ZoneMissing',
+      );
+      expect(lost.message).to.equal('mpi-sender has no ready worker in zone-b.');
+      expect(await zones()).to.equal('1/2');
+    });
+
+    it('says why a worker does not start', async () => {
+      const name = 'wds-to-mpi-listener-zone-a';
+      await cluster.readyPod(ns, 'wds-to-mpi-listener', 'zone-a');
+      await cluster.awaitReason(['IntegrationFlow', ns, 'wds-to-mpi'], 'Listening', 'Listening');
+      const waiting = {
+        name: 'listener',
+        ready: false,
+        restartCount: 3,
+        image: 'x',
+        imageID: '',
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode: 2 } },
+      };
+      const status = { conditions: [{ type: 'Ready', status: 'False' }], containerStatuses: [waiting] };
+      await cluster.kubectl(
+        'patch',
+        'pod',
+        name,
+        '-n',
+        ns,
+        '--subresource=status',
+        '--type=merge',
+        '-p',
+        JSON.stringify({ status }),
+      );
+      const failing = await cluster.awaitReason(
+        ['IntegrationFlow', ns, 'wds-to-mpi'],
+        'Listening',
+        'WorkersFail',
+      );
+      expect(failing.message).to.match(/CrashLoopBackOff; it ended with exit code 2/);
+    });
+
+    it('rolls the pods of a flow whose configuration changes', async () => {
+      const hash = async (): Promise<unknown> => {
+        const { template } = (await cluster.get('Deployment', ns, listener))!.spec as {
+          template: { metadata: { annotations: Record<string, string> } };
+        };
+        return template.metadata.annotations['integrationhub.dev/configuration-hash'];
+      };
+      const before = await hash();
+      const spec = { listener: { maxMessageSize: '2Mi' } };
+      await cluster.kubectl(
+        'patch',
+        'iflow',
+        'phw-to-mpi',
+        '-n',
+        ns,
+        '--type=merge',
+        '-p',
+        JSON.stringify({ spec }),
+      );
+      await until('it has another hash', async () => (await hash()) !== before, repairMs);
+    });
+
+    it('takes away a stage that is no longer planned, and a Service’s stage keeps its Service', async () => {
+      const spec = { transformer: null };
+      await cluster.kubectl(
+        'patch',
+        'iflow',
+        'pims-to-mpi',
+        '-n',
+        ns,
+        '--type=merge',
+        '-p',
+        JSON.stringify({ spec }),
+      );
+      for (const kind of perStage) {
+        await until(
+          `the transformer’s ${kind} is gone`,
+          async () => !(await exists(kind, ns, 'pims-to-mpi-transformer')),
+          20_000,
+        );
+      }
+      expect(await exists('Service', ns, 'pims-to-mpi-listener')).to.equal(true);
+    });
+  });
+
+  describe('says what is wrong, while everything else goes on', () => {
+    const ns = 'trouble';
+    before(async () => {
+      await cluster.hub(ns);
+      await cluster.apply(destination(ns, 'mpi'), flow(ns, 'first', { port: 2575 }));
+      await ready(ns, 'first', 'WorkersStarting');
+    });
+
+    it('two flows on one port', async () => {
+      await cluster.apply(flow(ns, 'second', { port: 2575 }));
+      const { message } = await ready(ns, 'second', 'PortTaken');
+      expect(message).to.match(/2575 is already the port of the flow first; choose another/);
+      expect(await cluster.kubectl('describe', 'iflow', 'second', '-n', ns)).to.match(/Warning.*PortTaken/);
+      expect(await exists('Deployment', ns, 'second-listener')).to.equal(false);
+      await cluster.apply(flow(ns, 'second', { port: 2576 }));
+      await ready(ns, 'second', 'WorkersStarting');
+    });
+
+    it('a missing destination, until it is there', async () => {
+      await cluster.apply(flow(ns, 'third', { port: 2577, destinations: ['later'] }));
+      expect((await ready(ns, 'third', 'MissingDestination')).message).to.match(/"later" is no Destination/);
+      await cluster.apply(destination(ns, 'later'));
+      await ready(ns, 'third', 'WorkersStarting');
+      expect(await exists('Deployment', ns, 'later-sender')).to.equal(true);
+    });
+
+    it('a bad mapping; what ran goes on', async () => {
+      await cluster.apply(flow(ns, 'third', { port: 2577, destinations: ['later'], mapping: 'nowhere' }));
+      expect((await ready(ns, 'third', 'BadConfiguration')).message).to.match(/nowhere/);
+      expect(await exists('Deployment', ns, 'third-listener')).to.equal(true);
+    });
+
+    it('a Kafka that can’t be reached; no worker starts before its topics', async () => {
+      await cluster.hub('kafkaless', ['127.0.0.1:1']);
+      await cluster.apply(destination('kafkaless', 'mpi'), flow('kafkaless', 'lonely', { port: 2575 }));
+      expect((await ready('kafkaless', 'lonely', 'KafkaUnreachable', 40_000)).message).to.match(
+        /127\.0\.0\.1:1/,
+      );
+      await cluster.awaitReason(['Hub', 'kafkaless', 'hub'], 'KafkaReachable', 'KafkaUnreachable');
+      expect(await exists('Deployment', 'kafkaless', 'lonely-listener')).to.equal(false);
+      // Others are not kept waiting by it.
+      await cluster.apply(flow(ns, 'fourth', { port: 2580 }));
+      await ready(ns, 'fourth', 'WorkersStarting');
+      await cluster.hub('kafkaless');
+      await ready('kafkaless', 'lonely', 'WorkersStarting', 30_000);
+    });
+
+    it('topics that Kafka won’t make', async () => {
+      await cluster.hub('greedy');
+      await cluster.kubectl(
+        'patch',
+        'hub',
+        'hub',
+        '-n',
+        'greedy',
+        '--type=merge',
+        '-p',
+        '{"spec":{"kafka":{"replicationFactor":3,"minInsyncReplicas":2}}}',
+      );
+      await cluster.apply(destination('greedy', 'mpi'), flow('greedy', 'wide', { port: 2575 }));
+      expect((await ready('greedy', 'wide', 'TopicFailed', 40_000)).message).to.match(/replication.factor/i);
+    });
+
+    it('no Hub', async () => {
+      await cluster.apply(
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'hubless' } },
+        destination('hubless', 'mpi'),
+        flow('hubless', 'early', { port: 2575 }),
+      );
+      await ready('hubless', 'early', 'MissingHub');
+      await cluster.hub('hubless');
+      await ready('hubless', 'early', 'WorkersStarting');
+    });
+
+    it('a pause: nothing is repaired until it ends', async () => {
+      await cluster.kubectl('annotate', 'iflow', 'first', '-n', ns, 'integrationhub.dev/paused=true');
+      await cluster.awaitReason(['IntegrationFlow', ns, 'first'], 'Paused', 'Annotated');
+      await cluster.kubectl('delete', 'service', 'first-listener', '-n', ns);
+      await sleep(3_000);
+      expect(await exists('Service', ns, 'first-listener')).to.equal(false);
+      await cluster.kubectl('annotate', 'iflow', 'first', '-n', ns, 'integrationhub.dev/paused-');
+      await until('it is there again', () => exists('Service', ns, 'first-listener'), repairMs);
+      expect(await cluster.condition('IntegrationFlow', ns, 'first', 'Paused')).to.equal(undefined);
+    });
+  });
+
+  describe('deletes', () => {
+    const ns = 'farewell';
+    const workers: WorkerProcess[] = [];
+    let receiver: MockReceiver;
+    let journal: Journal;
+
+    /** Runs a stage as its pod would, with what the operator wrote for it. */
+    const run = async (stage: string): Promise<WorkerProcess> => {
+      const { data } = (await cluster.get('ConfigMap', ns, stage))!;
+      const read = JSON.parse(data!['worker.json']!) as WorkerConfiguration;
+      const health = { host: '127.0.0.1', tcpPort: 0, httpPort: 0 };
+      const configuration = { ...read, health };
+      const { role } = configuration;
+      const whole: Stage = { name: stage, role, owner: '', replicas: 1, ports: [], configuration };
+      const worker = new WorkerProcess(whole, join(cluster.directory, 'workers'));
+      workers.push(worker);
+      await worker.start();
+      await until(`${stage} runs`, () => worker.state === 'running', 30_000);
+      return worker;
+    };
+
+    before(async () => {
+      receiver = new MockReceiver(
+        { host: '127.0.0.1', port: 0, reply: 'AA', delayMs: 0 },
+        { message: () => undefined },
+      );
+      const port = await receiver.start();
+      journal = new Journal();
+      await cluster.hub(ns);
+      const retry = { initial: '100ms', max: '500ms' };
+      await cluster.apply(
+        destination(ns, 'mpi', {
+          mllp: { host: '127.0.0.1', port },
+          retry,
+          drainTimeout: '20s',
+          deletionPolicy: 'Delete',
+        }),
+        destination(ns, 'away', { drainTimeout: '5s' }),
+      );
+    });
+    after(async () => {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await receiver.stop();
+    });
+
+    const gone = (kind: string, name: string, withinMs: number): Promise<void> =>
+      until(`${kind}/${name} is gone`, async () => !(await exists(kind, ns, name)), withinMs);
+
+    it('a flow once its messages are delivered, and keeps its topics', async () => {
+      await cluster.apply(flow(ns, 'phw', { port: 24_575, mapping: 'phw', spec: { drainTimeout: '60s' } }));
+      await ready(ns, 'phw', 'WorkersStarting');
+      await until('the sender is planned', () => exists('Deployment', ns, 'mpi-sender'), repairMs);
+      const listener = await run('phw-listener');
+      const hospital = new Hospital({ name: 'phw', port: 24_575, journal, template: samples.phw });
+      await hospital.send(20);
+      hospital.close();
+      // Its pod holds the flow as long as it is there.
+      const pod = await cluster.readyPod(ns, 'phw-listener', 'zone-a');
+      await cluster.kubectl('delete', 'iflow', 'phw', '-n', ns, '--wait=false');
+      await gone('Deployment', 'phw-listener', repairMs);
+      await gone('Service', 'phw-listener', repairMs);
+      expect((await ready(ns, 'phw', 'Draining')).message).to.match(/the listeners finish what they took/);
+      await listener.stop();
+      await cluster.kubectl('delete', 'pod', pod, '-n', ns, '--force', '--grace-period=0');
+      // 20 messages wait for the transformer, and then for the sender.
+      await until(
+        'it waits for the transformer',
+        async () => /phw\.received wait/.test((await ready(ns, 'phw', 'Draining')).message),
+        10_000,
+      );
+      expect(await exists('Deployment', ns, 'phw-transformer')).to.equal(true);
+      await run('phw-transformer');
+      await until(
+        'it waits for the sender',
+        async () => /mpi\.outbound wait/.test((await ready(ns, 'phw', 'Draining')).message),
+        20_000,
+      );
+      await run('mpi-sender');
+      await gone('IntegrationFlow', 'phw', 30_000);
+      for (const kind of ['Deployment', 'ConfigMap']) await gone(kind, 'phw-transformer', repairMs);
+      const events = await cluster.kubectl('get', 'events', '-n', ns);
+      expect(events).to.match(/Drained .*every message was delivered/);
+      expect((await admin.endOffsets('ihub.farewell.phw.received')).get(0)).to.equal(20n);
+    });
+
+    it('a destination when no flow names it any more, with its topics where it says so', async () => {
+      await cluster.apply(flow(ns, 'last', { port: 24_576 }));
+      await ready(ns, 'last', 'WorkersStarting');
+      await cluster.kubectl('delete', 'destination', 'mpi', '-n', ns, '--wait=false');
+      const { message } = await cluster.awaitReason(['Destination', ns, 'mpi'], 'Ready', 'InUse');
+      expect(message).to.match(/last does/);
+      expect(await exists('Deployment', ns, 'mpi-sender')).to.equal(true);
+      await cluster.kubectl('delete', 'iflow', 'last', '-n', ns, '--wait=false');
+      await gone('IntegrationFlow', 'last', 20_000);
+      await gone('Destination', 'mpi', 30_000);
+      await until(
+        'its topic is gone',
+        () =>
+          admin.endOffsets('ihub.farewell.mpi.outbound').then(
+            () => false,
+            () => true,
+          ),
+        20_000,
+      );
+    });
+
+    it('at the stated time where the destination is away, and keeps the topics', async () => {
+      const spec = { drainTimeout: '6s', deletionPolicy: 'Delete' };
+      await cluster.apply(flow(ns, 'stuck', { port: 24_577, destinations: ['away'], spec }));
+      await ready(ns, 'stuck', 'WorkersStarting');
+      const listener = await run('stuck-listener');
+      const hospital = new Hospital({ name: 'stuck', port: 24_577, journal, template: samples.paris });
+      await hospital.send(3);
+      hospital.close();
+      await listener.stop();
+      const begunAt = Date.now();
+      await cluster.kubectl('delete', 'iflow', 'stuck', '-n', ns, '--wait=false');
+      await gone('IntegrationFlow', 'stuck', 25_000);
+      expect(Date.now() - begunAt).to.be.within(4_500, 15_000);
+      const events = await cluster.kubectl('get', 'events', '-n', ns);
+      expect(events).to.match(
+        /DrainTimedOut .*at most 3 are left in ihub\.farewell\.away\.outbound, and the topics are kept/,
+      );
+      const ends = [...(await admin.endOffsets('ihub.farewell.away.outbound')).values()];
+      expect(ends.reduce((sum, end) => sum + end, 0n)).to.equal(3n);
+      await admin.endOffsets('ihub.farewell.stuck.dead-letter');
+      // The sender stays while there is something to send.
+      expect(await exists('Deployment', ns, 'away-sender')).to.equal(true);
+    });
+
+    it('a flow that never ran, at once', async () => {
+      await cluster.apply(flow(ns, 'never', { port: 24_578, destinations: ['nowhere'] }));
+      await ready(ns, 'never', 'MissingDestination');
+      await cluster.kubectl('delete', 'iflow', 'never', '-n', ns, '--wait=false');
+      await gone('IntegrationFlow', 'never', repairMs);
+    });
+  });
+
+  describe('holds out', () => {
+    const ns = 'storm';
+    let proxy: TroublesomeProxy;
+
+    before(async function () {
+      if (cluster.api === undefined) this.skip();
+      await operator.stop();
+      expect(operator.exitCode).to.equal(0);
+      proxy = new TroublesomeProxy(cluster.api.url, await readFile(cluster.api.authority.own.certificate));
+      const server = await proxy.start();
+      operator = await cluster.operator(['--silence-ms', '3000'], server);
+      await cluster.hub(ns);
+      await cluster.apply(destination(ns, 'mpi'), flow(ns, 'one', { port: 2575 }));
+      await ready(ns, 'one', 'WorkersStarting', 40_000);
+      await cluster.atRest();
+    });
+    after(() => proxy.stop());
+
+    const deleteService = async (): Promise<void> => {
+      await cluster.kubectl('delete', 'service', 'one-listener', '-n', ns);
+      expect(await exists('Service', ns, 'one-listener')).to.equal(false);
+    };
+    const serviceIsBack = (withinMs: number): Promise<void> =>
+      until('the Service is there again', () => exists('Service', ns, 'one-listener'), withinMs);
+
+    it('watches that are cut silently', async () => {
+      await sleep(500);
+      expect(proxy.fallSilent()).to.be.at.least(12);
+      await deleteService();
+      await serviceIsBack(3_000 + repairMs);
+      const { text } = await operator.get('/metrics');
+      expect(text).to.match(
+        /ihub_operator_watch_restarts_total\{resource="services",reason="Silent"\} [1-9]/,
+      );
+    });
+
+    it('conflicts and “too many requests” for every second write', async () => {
+      let [writes, refused] = [0, 0];
+      proxy.refuse = ({ method, url }) => {
+        if (method === 'GET' || url?.includes('/leases') === true) return undefined;
+        writes += 1;
+        if (writes % 2 === 1) return undefined;
+        refused += 1;
+        return refused % 2 === 1 ? 409 : 429;
+      };
+      await cluster.apply(
+        ...[1, 2, 3, 4, 5].map((number) => flow(ns, `under-fire-${number}`, { port: 3000 + number })),
+      );
+      for (const number of [1, 2, 3, 4, 5])
+        await ready(ns, `under-fire-${number}`, 'WorkersStarting', 60_000);
+      proxy.refuse = () => undefined;
+      expect(refused).to.be.at.least(10);
+      expect(operator.exitCode).to.equal(null);
+      await cluster.atRest();
+    });
+
+    it('lists that fail', async () => {
+      let refused = 0;
+      proxy.refuse = ({ method }) => (method === 'GET' && (refused += 1) <= 30 ? 503 : undefined);
+      proxy.fallSilent();
+      await deleteService();
+      await serviceIsBack(30_000);
+      proxy.refuse = () => undefined;
+    });
+
+    it('an API server that is started anew, and a history that is gone', async () => {
+      await cluster.api!.server.stop();
+      await sleep(1_000);
+      await cluster.api!.server.start();
+      await cluster.api!.compact();
+      await cluster.kubectl('delete', 'service', 'one-listener', '-n', ns);
+      await serviceIsBack(20_000);
+      expect((await operator.get('/livez')).status).to.equal(200);
+      await until('it is ready', async () => (await operator.get('/readyz')).status === 200, 10_000);
+    });
+
+    it('its leader’s death: the next works within 20 s, and the other waits warm', async () => {
+      if (operator.exitCode !== null) operator = await cluster.operator();
+      const next = await cluster.operator();
+      await until('it is ready to lead', async () => (await next.get('/readyz')).status === 200, 20_000);
+      expect(next.leads).to.equal(false);
+      expect((await next.get('/metrics')).text).to.match(/ihub_operator_leader 0/);
+      await operator.kill();
+      const begunAt = Date.now();
+      await deleteService();
+      await serviceIsBack(20_000);
+      expect(Date.now() - begunAt).to.be.below(20_000);
+      expect(next.leads).to.equal(true);
+      operator = next;
+    });
+
+    it('its leader’s sleep: it wakes deposed, and writes nothing', async () => {
+      const next = await cluster.operator();
+      operator.signal('SIGSTOP');
+      await until('the next leads', () => next.leads, 30_000);
+      operator.signal('SIGCONT');
+      await until('the former has ended', () => operator.exitCode !== null, 20_000);
+      expect(operator.exitCode).to.equal(1);
+      operator = next;
+    });
+
+    it('its leader’s good end: the next need not wait', async () => {
+      const next = await cluster.operator();
+      await until('it is ready to lead', async () => (await next.get('/readyz')).status === 200, 20_000);
+      await operator.stop();
+      await until('the next leads', () => next.leads, 6_000);
+      operator = next;
+    });
+  });
+
+  // In a suite of its own, so that it comes after all others.
+  describe('is modest', () => {
+    it('has no permission that it does not use, and is refused none', async function () {
+      if (cluster.api === undefined) this.skip();
+      const name = 'integration-hub-operator';
+      const roles = [
+        await cluster.kubectl('get', 'clusterrole', name, '-o', 'json'),
+        await cluster.kubectl('get', 'role', name, '-n', operatorNamespace, '-o', 'json'),
+      ].map((text) => JSON.parse(text) as Role);
+      const granted = new Set(
+        roles.flatMap(({ rules = [] }) =>
+          rules.flatMap(({ apiGroups, resources, verbs }) =>
+            apiGroups.flatMap((group) =>
+              resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource} ${group}`)),
+            ),
+          ),
+        ),
+      );
+      const audited = await cluster.audited();
+      const refused = audited.filter(({ responseStatus }) => responseStatus?.code === 403);
+      expect(refused).to.deep.equal([]);
+      const lines = (await readFile(join(cluster.directory, 'audit.log'), 'utf8')).split('\n');
+      // The Lease is left out of what is audited above.
+      const leases = lines.filter(
+        (line) =>
+          line.includes(`${operatorNamespace}/leases`) &&
+          line.includes(`${operatorNamespace}:integration-hub-operator`),
+      );
+      const used = new Set(
+        [...audited, ...leases.map((line) => JSON.parse(line) as (typeof audited)[number])].map(
+          ({ verb, objectRef }) => {
+            const { resource = '', subresource, apiGroup = '' } = objectRef ?? {};
+            return `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`} ${apiGroup}`;
+          },
+        ),
+      );
+      // Server-side apply that makes an object is audited as a patch, and needs create all the same.
+      const made = [...granted].filter(
+        (one) => one.startsWith('create ') && used.has(one.replace('create', 'patch')),
+      );
+      expect([...granted].filter((one) => !used.has(one) && !made.includes(one))).to.deep.equal([]);
+    });
+  });
+});
+
+interface Role {
+  rules?: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+}
