@@ -347,7 +347,7 @@ describe('the mapping language', () => {
 
     it('are left out when their rules write nothing', () => {
       expect(mapped('other segments: copy\nsegments: {PID: [copy: PID-9]}', all)).to.not.include('PID');
-      expect(mapped('other segments: copy\nsegments: {MSH: [copy: MSH-20]}', [MSH])).to.deep.equal([
+      expect(mapped('other segments: copy\nsegments: {MSH: [copy: "MSH-18, MSH-20"]}', [MSH])).to.deep.equal([
         'MSH|^~\\&',
       ]);
     });
@@ -434,7 +434,9 @@ describe('the mapping language', () => {
       const msh = 'MSH$*%!@$252';
       expect(mapped(yaml, [msh, 'ZAB$a*b@c%d$$x|y*z'])).to.deep.equal([msh, 'ZAB$*b@c%$A&E**x|y!S!z']);
       expect(
-        mapped('other segments: copy\nsegments: {MSH: [copy: MSH-3, {set: MSH-5, value: a@b$}]}', [msh]),
+        mapped('other segments: copy\nsegments: {MSH: [copy: "MSH-3, MSH-18", {set: MSH-5, value: a@b$}]}', [
+          msh,
+        ]),
       ).to.deep.equal(['MSH$*%!@$252$$a!T!b!F!']);
     });
 

@@ -328,6 +328,21 @@ const wrongs: readonly Wrong[] = [
     'm:4: PID: PID is dropped by the line "PID PV1", so that this never has an effect',
   ],
   [
+    'an MSH without MSH-18',
+    'other segments: copy\nsegments:\n  MSH:\n    - copy: MSH-3..12',
+    'm:3: MSH: MSH-18 names the character set of the message',
+  ],
+  [
+    'an MSH-18 that is only copied sometimes',
+    'other segments: copy\nsegments:\n  MSH:\n    - copy: MSH-18\n      when: message.has("PID")',
+    'm:3: MSH: MSH-18 names',
+  ],
+  [
+    'another MSH-18',
+    'other segments: copy\nsegments:\n  MSH:\n    - copy: MSH\n    - set: MSH-18\n      value: 8859/1',
+    'm:3: MSH: MSH-18 names',
+  ],
+  [
     'a dropped MSH',
     'other segments: copy\nsegments:\n  MSH: drop',
     'm:3: MSH: every message begins with an MSH',

@@ -32,6 +32,8 @@ const ALLOWED: Readonly<Record<Verb, readonly string[]>> = {
   rules: ['when'],
 };
 
+const CHARSET_FIELD = 18;
+
 type Verb = (typeof VERBS)[number];
 type RulePath = readonly (string | number)[];
 
@@ -62,6 +64,7 @@ export function compileRules(
   const compiler = new RuleCompiler(segment, parts.tables, parts.conditions, report);
   compiler.compileAll(rules, [], []);
   compiler.checkRepetitions();
+  if (segment === 'MSH') compiler.checkCharset();
   return { write: compiler.tree.compile(), upTo: compiler.upTo };
 }
 
@@ -91,6 +94,19 @@ class RuleCompiler implements Surroundings {
         `put copy: ${field} in front of this rule, or write [1] for [*]`;
       this.report(path, new DefinitionError(problem));
     }
+  }
+
+  /** Reports rules for the MSH that do not copy MSH-18, for then the next reader takes the bytes for other characters. */
+  checkCharset(): void {
+    const claims = this.#claims.filter(({ place: { at, level, last } }) => {
+      return at[FIELD] <= CHARSET_FIELD && (level === FIELD ? last : at[FIELD]) >= CHARSET_FIELD;
+    });
+    if (this.#failed.size > 0) return;
+    if (claims.some(({ conditional }) => !conditional) && claims.every(({ plainCopy }) => plainCopy)) return;
+    const problem =
+      'MSH-18 names the character set of the message, which stays as it is: copy it, as in copy: MSH-18, ' +
+      'and let no other rule write it';
+    this.report([], new DefinitionError(problem));
   }
 
   reads(field: number): void {
