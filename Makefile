@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test demo bench cluster cluster-down image clean
+.PHONY: help install build lint format crds unit test demo bench cluster cluster-down image kind clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ cluster-down: build ## End the cluster; nothing of it is left
 
 image: build ## Pack the image of workers and operator without Docker, and give it to the cluster if one is up
 	$(CLUSTER) image
+
+kind: build ## Start the same two zones with kind, for those who have Docker; unproven, see docs/cluster.md
+	npx --no-install node e2e/dist/cluster/main.js kind
 
 clean: ## Remove what was compiled and what the demo left
 	rm -rf */dist .ihub

@@ -8,6 +8,7 @@ export type ClusterErrorCode =
   | 'ALREADY_UP'
   | 'NETWORK_FAILED'
   | 'IMAGE_FAILED'
+  | 'KIND_FAILED'
   | 'COMPONENT_NOT_STARTED'
   | 'COMPONENT_NOT_STOPPED';
 

@@ -23,8 +23,7 @@ interface Manifest {
 }
 
 /**
- * Packs what the Dockerfile packs, from what is compiled and installed here, without a daemon: Node with the
- * libraries that it needs, workers and operator with what they depend on, schema sets and mappings, under `/app`.
+ * Packs the image from what is compiled and installed here, without a daemon.
  *
  * @throws ClusterError IMAGE_FAILED
  */
@@ -32,16 +31,7 @@ export async function packHubImage(archive: string): Promise<void> {
   await mkdir(dirname(archive), { recursive: true });
   const root = await mkdtemp(`${archive}-`);
   try {
-    await copyNode(root);
-    await writeFiles(root, {
-      'etc/passwd': `hub:x:${USER}:${USER}::/app:/sbin/nologin\n`,
-      'etc/group': `hub:x:${USER}:\n`,
-      'etc/nsswitch.conf': 'hosts: files dns\n',
-    });
-    const app = join(root, 'app');
-    for (const directory of await productionPackages()) await copyPackage(directory, app);
-    for (const folder of DATA) await cp(join(PROJECT, folder), join(app, folder), { recursive: true });
-    await copyFile(join(PROJECT, 'LICENSE'), join(app, 'LICENSE'));
+    await stageHub(root);
     await packImage(
       HUB_IMAGE,
       root,
@@ -56,6 +46,23 @@ export async function packHubImage(archive: string): Promise<void> {
   } finally {
     await rm(root, { recursive: true, force: true });
   }
+}
+
+/**
+ * Puts together all that the image holds, in a folder that becomes its root: Node with the libraries that it needs,
+ * and under `/app` workers and operator with what they depend on, schema sets and mappings.
+ */
+export async function stageHub(root: string): Promise<void> {
+  await copyNode(root);
+  await writeFiles(root, {
+    'etc/passwd': `hub:x:${USER}:${USER}::/app:/sbin/nologin\n`,
+    'etc/group': `hub:x:${USER}:\n`,
+    'etc/nsswitch.conf': 'hosts: files dns\n',
+  });
+  const app = join(root, 'app');
+  for (const directory of await productionPackages()) await copyPackage(directory, app);
+  for (const folder of DATA) await cp(join(PROJECT, folder), join(app, folder), { recursive: true });
+  await copyFile(join(PROJECT, 'LICENSE'), join(app, 'LICENSE'));
 }
 
 async function copyNode(root: string): Promise<void> {

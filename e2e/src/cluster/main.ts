@@ -2,7 +2,8 @@
 import { clusterProcesses } from './cgroup.js';
 import { clusterKubeconfig, loadImage, startCluster, stopCluster } from './cluster.js';
 import { ClusterError } from './cluster-error.js';
-import { HUB_IMAGE, packHubImage } from './hub-image.js';
+import { HUB_IMAGE, packHubImage, stageHub } from './hub-image.js';
+import { startKind } from './kind.js';
 import { startKafka } from './kafka.js';
 import { cutZone, healZone } from './network.js';
 import { type Zone, ZONES } from './zones.js';
@@ -35,13 +36,15 @@ const COMMANDS: Partial<Record<string, () => Promise<void>>> = {
     if (isUp) await loadImage(archive());
     console.log(`${HUB_IMAGE} is in ${archive()}${isUp ? ' and in the nodes of the cluster' : ''}`);
   },
+  stage: () => stageHub(argument ?? '.ihub/image'),
+  kind: startKind,
   cut: () => cutZone(zone()),
   heal: () => healZone(zone()),
 };
 
 const run = COMMANDS[command ?? ''];
 if (run === undefined) {
-  console.error(`Usage: main.js up | down | image [FILE] | cut ZONE | heal ZONE`);
+  console.error(`Usage: main.js up | down | kind | image [FILE] | stage FOLDER | cut ZONE | heal ZONE`);
   process.exitCode = 2;
 } else {
   await run().catch((error: unknown) => {
