@@ -1,0 +1,181 @@
+import {
+  destination as destinationSchema,
+  hub as hubSchema,
+  integrationFlow as flowSchema,
+  plan,
+  type Hub,
+  type Stage,
+} from '@integration-hub/api';
+import { expect } from 'chai';
+import type { KubeObject } from '../kubernetes/object.js';
+import { hashOf } from './names.js';
+import { renderStage } from './stage-objects.js';
+
+const apiVersion = 'integrationhub.dev/v1alpha1';
+const metadata = (name: string): object => ({ name, namespace: 'hospital' });
+
+function hubOf(spec: object = {}): Hub {
+  const kafka = { bootstrapServers: ['kafka-a:9092', 'kafka-b:9093'] };
+  return hubSchema.parse({
+    apiVersion,
+    kind: 'Hub',
+    metadata: metadata('hub'),
+    spec: { kafka, zones: ['zone-a', 'zone-b'], ...spec },
+  });
+}
+
+function stagesOf(hub: Hub, flowSpec: object = {}): Stage[] {
+  const spec = {
+    listener: { mllp: { port: 2575 } },
+    transformer: { mapping: { name: 'phw' } },
+    destinations: [{ name: 'mpi' }],
+    ...flowSpec,
+  };
+  const flow = flowSchema.parse({ apiVersion, kind: 'IntegrationFlow', metadata: metadata('phw'), spec });
+  const mpi = { mllp: { host: 'mpi.example', port: 2576 } };
+  const destination = destinationSchema.parse({
+    apiVersion,
+    kind: 'Destination',
+    metadata: metadata('mpi'),
+    spec: mpi,
+  });
+  return [...plan(hub, [flow], [destination]).stages];
+}
+
+/** A field by its path, such as `spec.template.spec.containers.0.image`. */
+function at(object: KubeObject, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], object);
+}
+
+describe('rendering of a stage', () => {
+  const owner = { apiVersion, kind: 'IntegrationFlow', name: 'phw', uid: '1234' };
+  const objects = (role: Stage['role'], hub = hubOf(), service?: object): Map<string, KubeObject> => {
+    const stage = stagesOf(hub).find((one) => one.role === role)!;
+    const input = { stage, hub, owner, image: 'ihub:1', command: ['node', 'worker.js'] };
+    const rendered = renderStage({ ...input, ...(service && { service: service as never }) });
+    return new Map(rendered.map(({ object }) => [object.kind, object]));
+  };
+  const pod = 'spec.template.spec';
+
+  it('has every object, the Deployment last, and a Service only for what listens', () => {
+    const kinds = ['ServiceAccount', 'ConfigMap', 'NetworkPolicy', 'PodDisruptionBudget', 'Deployment'];
+    expect([...objects('sender').keys()]).to.deep.equal(kinds);
+    expect([...objects('transformer').keys()]).to.deep.equal(kinds);
+    expect([...objects('listener').keys()]).to.deep.equal([...kinds.slice(0, 4), 'Service', 'Deployment']);
+  });
+
+  it('gives all objects the stage’s name, its labels and its owner', () => {
+    for (const { metadata: given } of objects('listener').values()) {
+      expect(given.name).to.equal('phw-listener');
+      expect(given.namespace).to.equal('hospital');
+      expect(given.labels).to.include({
+        'app.kubernetes.io/instance': 'phw-listener',
+        'app.kubernetes.io/component': 'listener',
+        'app.kubernetes.io/managed-by': 'integration-hub-operator',
+        'integrationhub.dev/flow': 'phw',
+      });
+      expect(given.ownerReferences).to.deep.equal([{ ...owner, controller: true }]);
+    }
+  });
+
+  it('is the same for the same, and another for another configuration', () => {
+    expect(hashOf([...objects('listener')])).to.equal(hashOf([...objects('listener')]));
+    const hash = (hub: Hub, flowSpec: object): unknown => {
+      const stage = stagesOf(hub, flowSpec)[0]!;
+      const rendered = renderStage({ stage, hub, owner, image: 'ihub:1', command: ['node'] });
+      const deployment = rendered.at(-1)!.object;
+      return (at(deployment, 'spec.template.metadata.annotations') as Record<string, string>)[
+        'integrationhub.dev/configuration-hash'
+      ];
+    };
+    expect(hash(hubOf(), {})).to.equal(hash(hubOf(), {}));
+    expect(hash(hubOf(), {})).not.to.equal(hash(hubOf(), { listener: { mllp: { port: 2599 } } }));
+  });
+
+  it('keeps the restricted Pod Security level', () => {
+    for (const role of ['listener', 'transformer', 'sender'] as const) {
+      const deployment = objects(role).get('Deployment')!;
+      expect(at(deployment, `${pod}.securityContext`)).to.deep.include({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(at(deployment, `${pod}.containers.0.securityContext`)).to.deep.equal({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(at(deployment, `${pod}.automountServiceAccountToken`)).to.equal(false);
+    }
+  });
+
+  it('spreads workers over the Hub’s zones, and lets them start when one is gone', () => {
+    const deployment = objects('listener').get('Deployment')!;
+    expect(at(deployment, 'spec.replicas')).to.equal(2);
+    expect(at(deployment, `${pod}.topologySpreadConstraints.0`)).to.deep.include({
+      maxSkew: 1,
+      topologyKey: 'topology.kubernetes.io/zone',
+      whenUnsatisfiable: 'DoNotSchedule',
+      nodeTaintsPolicy: 'Honor',
+      matchLabelKeys: ['pod-template-hash'],
+    });
+    const terms = `${pod}.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+    expect(at(deployment, `${terms}.0.matchExpressions.0.values`)).to.deep.equal(['zone-a', 'zone-b']);
+  });
+
+  it('wants no zone labels where the Hub names no zones', () => {
+    const deployment = objects('listener', hubOf({ zones: [] })).get('Deployment')!;
+    expect(at(deployment, `${pod}.topologySpreadConstraints.0.whenUnsatisfiable`)).to.equal('ScheduleAnyway');
+    expect(at(deployment, `${pod}.affinity.nodeAffinity`)).to.equal(undefined);
+  });
+
+  it('takes image, secrets and resources from the Hub, in Kubernetes’ own form', () => {
+    const workers = {
+      image: 'other:2',
+      imagePullSecrets: [{ name: 'registry' }],
+      resources: { listener: { cpu: '2000m', memory: '1024Mi' } },
+    };
+    const deployment = objects('listener', hubOf({ workers })).get('Deployment')!;
+    expect(at(deployment, `${pod}.containers.0.image`)).to.equal('other:2');
+    expect(at(deployment, `${pod}.imagePullSecrets`)).to.deep.equal([{ name: 'registry' }]);
+    expect(at(deployment, `${pod}.containers.0.resources`)).to.deep.equal({
+      requests: { cpu: '2', memory: '1Gi' },
+      limits: { memory: '1Gi' },
+    });
+  });
+
+  it('opens no more than what is needed', () => {
+    const rules = (role: Stage['role'], direction: string): unknown =>
+      at(objects(role).get('NetworkPolicy')!, `spec.${direction}`);
+    const tcp = (port: number): object => ({ protocol: 'TCP', port });
+    const metrics = { from: [{ namespaceSelector: {} }], ports: [tcp(9001)] };
+    expect(rules('listener', 'ingress')).to.deep.equal([{ ports: [tcp(2575)] }, metrics]);
+    expect(rules('sender', 'ingress')).to.deep.equal([metrics]);
+    const outward = [{ ports: [{ protocol: 'UDP', port: 53 }, tcp(53)] }, { ports: [tcp(9092), tcp(9093)] }];
+    expect(rules('listener', 'egress')).to.deep.equal(outward);
+    expect(rules('sender', 'egress')).to.deep.equal([...outward, { ports: [tcp(2576)] }]);
+  });
+
+  it('reaches the listener as the flow says', () => {
+    const service = {
+      type: 'NodePort',
+      nodePort: 30_575,
+      annotations: { 'example.com/balancer': 'internal' },
+    };
+    const object = objects('listener', hubOf(), service).get('Service')!;
+    expect(at(object, 'spec.type')).to.equal('NodePort');
+    expect(at(object, 'spec.ports')).to.deep.equal([
+      { name: 'mllp', port: 2575, targetPort: 'mllp', protocol: 'TCP', nodePort: 30_575 },
+    ]);
+    expect(object.metadata.annotations).to.deep.equal({ 'example.com/balancer': 'internal' });
+  });
+
+  it('lets one worker go at a time, never the last ready one in a rollout', () => {
+    expect(at(objects('listener').get('PodDisruptionBudget')!, 'spec.maxUnavailable')).to.equal(1);
+    expect(at(objects('listener').get('Deployment')!, 'spec.strategy.rollingUpdate')).to.deep.equal({
+      maxUnavailable: 0,
+      maxSurge: 1,
+    });
+  });
+});
