@@ -10,6 +10,7 @@ import {
 } from '@integration-hub/hl7';
 import { Hl7Message } from '@medplum/core';
 import { Message as ClientMessage } from 'node-hl7-client';
+import { compareMappings } from './mappings.js';
 import { compare, type Comparison } from './side-by-side.js';
 
 /** Ten segments, 2.5, as facts and reference studies have used it. */
@@ -77,5 +78,6 @@ export function compareHl7(): Comparison[] {
       run: clientReadChangeWrite,
     }),
     compareValidation(),
+    ...compareMappings(),
   ];
 }
