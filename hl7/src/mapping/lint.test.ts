@@ -237,6 +237,11 @@ const wrongs: readonly Wrong[] = [
     rules('- copy: PID-1..5', '- copy: PID-4..9'),
     'm:5: PID rule 2: PID-4..9 is written by rule 1 as well (PID-1..5)',
   ],
+  [
+    'a copy over what is added',
+    rules('- add: PID-3', '  from: PID-2', '- copy: PID-1..9'),
+    'm:6: PID rule 2: PID-1..9 is written behind rule 1, which adds to PID-3: put this rule in front of it',
+  ],
   // Tables.
   [
     'an unknown table',

@@ -74,6 +74,8 @@ class RuleCompiler implements Surroundings {
   readonly #claims: Claim[] = [];
   readonly #counts = new Map<string, Count>();
   readonly #slices = new Map<string, Slice>();
+  /** Fields that something is added to, with the number of the first rule that does. */
+  readonly #added = new Map<number, string>();
   readonly #failed = new Set<RulePath>();
   readonly #eachRepetition: { readonly place: Place; readonly path: RulePath }[] = [];
 
@@ -98,9 +100,7 @@ class RuleCompiler implements Surroundings {
 
   /** Reports rules for the MSH that do not copy MSH-18, for then the next reader takes the bytes for other characters. */
   checkCharset(): void {
-    const claims = this.#claims.filter(({ place: { at, level, last } }) => {
-      return at[FIELD] <= CHARSET_FIELD && (level === FIELD ? last : at[FIELD]) >= CHARSET_FIELD;
-    });
+    const claims = this.#claims.filter(({ place }) => coversField(place, CHARSET_FIELD));
     if (this.#failed.size > 0) return;
     if (claims.some(({ conditional }) => !conditional) && claims.every(({ plainCopy }) => plainCopy)) return;
     const problem =
@@ -191,11 +191,18 @@ class RuleCompiler implements Surroundings {
     }
     const { text, each } = compileValue(rule, { ...target, level: REPETITION }, this);
     const write = this.#conditioned(text, each, rule);
+    if (!this.#added.has(target.at[FIELD])) this.#added.set(target.at[FIELD], ruleNumber(rule.path));
     this.tree.add(target, (context) => write(context) ?? '', each && this.#count(each));
   }
 
   #claim(place: Place, rule: Rule, plainCopy: boolean): void {
     checkTarget(place, this.segment);
+    for (const [field, number] of this.#added) {
+      if (!coversField(place, field)) continue;
+      throw new DefinitionError(
+        `${place.source} is written behind rule ${number}, which adds to ${this.segment}-${field}: put this rule in front of it`,
+      );
+    }
     const claim = { place, rule: ruleNumber(rule.path), conditional: isConditional(rule), plainCopy };
     checkClaim(this.#claims, claim);
     this.#claims.push(claim);
@@ -266,6 +273,11 @@ function verbOf(rule: RuleDefinition): Verb {
     throw new DefinitionError('else: needs when:, for it is what is written when that does not hold');
   }
   return verb;
+}
+
+/** Whether a place is in a field, or one of several of which that is one. */
+function coversField({ at: [field], level, last }: Place, number: number): boolean {
+  return field <= number && number <= (level === FIELD ? last : field);
 }
 
 /** `3`, and `3.1` for the first of the rules within rule 3. */
