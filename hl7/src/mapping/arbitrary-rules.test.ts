@@ -59,7 +59,7 @@ function write(text: string, at: readonly number[], value: string, depth = 0): s
   if (value === '' && parts.length < first) return text;
   while (parts.length < first) parts.push('');
   parts[first - 1] = write(parts[first - 1]!, rest, value, depth + 1);
-  return parts.join(SEPARATORS[depth]!);
+  return parts.join(SEPARATORS[depth]);
 }
 
 function repetitionsOf(text: string, field: number): number {
