@@ -10,3 +10,4 @@ export * from './consumer.js';
 export type * from './incoming-batch.js';
 export * from './partition-transactions.js';
 export * from './exclusive-writer.js';
+export * from './zone-redundancy.js';

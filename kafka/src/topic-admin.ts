@@ -28,7 +28,6 @@ export interface TopicChange {
 /** kafkajs's number for a setting that was given to the topic itself. */
 const TOPIC_SETTING = 1;
 
-/** Makes, repairs and inspects topics. */
 /** A broker, as the cluster knows it. */
 export interface Broker {
   readonly id: number;
@@ -36,6 +35,13 @@ export interface Broker {
   readonly port: number;
 }
 
+/** On which brokers the copies of one partition are, by their ids, and which of them are in sync. */
+export interface PartitionCopies {
+  readonly replicas: readonly number[];
+  readonly inSync: readonly number[];
+}
+
+/** Makes, repairs and inspects topics. */
 export class TopicAdmin {
   readonly #client: Client;
   readonly #admin: Admin;
@@ -96,7 +102,7 @@ export class TopicAdmin {
       };
     });
     // Another may have created a topic differently meanwhile, so those just created are looked at as well.
-    return [...created, ...(await this.#addPartitions(specs)), ...(await this.#repairSettings(specs))];
+    return [...created, ...(await this.#addPartitions(specs)), ...(await this.repairSettings(specs))];
   }
 
   /** The names of all topics that there are. */
@@ -151,6 +157,55 @@ export class TopicAdmin {
   async brokers(): Promise<Broker[]> {
     const { brokers } = await this.#admin.describeCluster();
     return brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port }));
+  }
+
+  /** The zone (`broker.rack`) of each broker that is there at present, by its id; '' where it has none. */
+  async brokerZones(): Promise<Map<number, string>> {
+    const brokers = await this.brokers();
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: brokers.map(({ id }) => ({
+        type: kafkajs.ConfigResourceTypes.BROKER,
+        name: String(id),
+        configNames: ['broker.rack'],
+      })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [
+        Number(resourceName),
+        configEntries[0]?.configValue ?? '',
+      ]),
+    );
+  }
+
+  /** Where the copies of topics are, by topic; topics that are not there are left out. */
+  async copies(topics: readonly string[]): Promise<Map<string, PartitionCopies[]>> {
+    const present = new Set(await this.#admin.listTopics());
+    const asked = topics.filter((topic) => present.has(topic));
+    if (asked.length === 0) return new Map();
+    const described = await this.#admin.fetchTopicMetadata({ topics: asked });
+    return new Map(
+      described.topics.map(({ name, partitions }) => [
+        name,
+        partitions.map(({ replicas, isr }) => ({ replicas, inSync: isr })),
+      ]),
+    );
+  }
+
+  /** The value of one setting for each topic, whether it is the topic's own or the cluster's. */
+  async setting(topics: readonly string[], name: string): Promise<Map<string, string>> {
+    if (topics.length === 0) return new Map();
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: topics.map((topic) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name: topic,
+        configNames: [name],
+      })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [resourceName, configEntries[0]?.configValue ?? '']),
+    );
   }
 
   /**
@@ -258,7 +313,14 @@ export class TopicAdmin {
     return changes;
   }
 
-  async #repairSettings(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
+  /**
+   * Sets what settings differ, and leaves all others of the topics as they are.
+   *
+   * @param specs topics that exist
+   * @returns what it changed
+   */
+  async repairSettings(specs: readonly Pick<TopicSpec, 'name' | 'config'>[]): Promise<TopicChange[]> {
+    if (specs.length === 0) return [];
     const { resources } = await this.#admin.describeConfigs({
       includeSynonyms: false,
       resources: specs.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
