@@ -141,7 +141,7 @@ describe('operator', function () {
 
     it('events that kubectl describe shows', async () => {
       const text = await cluster.kubectl('describe', 'iflow', 'phw-to-mpi', '-n', ns);
-      expect(text).to.match(/TopicCreated.*ihub\.hospital\.phw-to-mpi\.received: 1 partitions/);
+      expect(text).to.match(/TopicsChanged.*ihub\.hospital\.phw-to-mpi\.received created: 1 partitions/);
     });
 
     it('and nothing more: at rest it writes nothing', async function () {

@@ -56,7 +56,7 @@ export class Applier {
 }
 
 /** With the hash of all that is said, so that a field which is no longer said makes a difference. */
-function stamped(object: KubeObject): KubeObject {
+export function stamped(object: KubeObject): KubeObject {
   const { metadata } = object;
   return {
     ...object,

@@ -18,7 +18,7 @@ const schema = z.strictObject({
   identity: z.string().min(1),
   'lease-duration-ms': milliseconds.default(12_000),
   'http-port': z.coerce.number().int().min(0).max(65_535).default(8080),
-  concurrency: z.coerce.number().int().min(1).max(64).default(8),
+  concurrency: z.coerce.number().int().min(1).max(64).default(16),
   'relist-ms': milliseconds.default(600_000),
   /** The API server sends a bookmark about every minute. */
   'silence-ms': milliseconds.default(90_000),

@@ -43,8 +43,8 @@ export interface HubKafkaOptions {
   readonly log: KafkaLog;
   /** Is told of each owner of a wish for which something has changed. */
   readonly onChange: (owner: string) => void;
-  /** Is told what was done to a topic, with the owner of the wish that has the topic for its own. */
-  readonly onTopicChange: (change: TopicChange, owner: string | undefined) => void;
+  /** Is told what was done to topics, with the owner of the wish that has them for its own. */
+  readonly onTopicChange: (changes: readonly TopicChange[], owner: string | undefined) => void;
   /** Topics are looked at again after so long, in milliseconds. */
   readonly recheckMs?: number;
 }
@@ -237,11 +237,11 @@ export class HubKafka {
   async #ensure(topics: readonly Topic[]): Promise<void> {
     try {
       const changes = await this.#admin!.ensureTopics(topics);
-      for (const change of changes) {
-        const resource = topics.find(({ name }) => name === change.topic)?.owner ?? '';
-        const owner = this.#ownersOf(change.topic).find((one) => one.endsWith(`/${resource}`));
-        this.#options.onTopicChange(change, owner);
-      }
+      const byOwner = Map.groupBy(changes, ({ topic }) => {
+        const resource = topics.find(({ name }) => name === topic)?.owner ?? '';
+        return this.#ownersOf(topic).find((one) => one.endsWith(`/${resource}`));
+      });
+      for (const [owner, own] of byOwner) this.#options.onTopicChange(own, owner);
       for (const topic of topics) this.#note(topic);
     } catch (error) {
       // One that can't be had fails all that were asked for with it.

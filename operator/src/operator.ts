@@ -16,6 +16,7 @@ import { NamespacePlans } from './namespace-plans.js';
 import { managedBySelector, ownerLabels, type OwnerKind } from './render/names.js';
 import { dependents, Reconciler } from './reconcile/reconciler.js';
 import { trimPod } from './reconcile/stage-state.js';
+import { trimOwned } from './reconcile/stages.js';
 import { keyOf, ownedTypes, subjectOf, type World } from './reconcile/world.js';
 import { inSpan } from './tracing.js';
 import { WorkQueue } from './work-queue.js';
@@ -148,6 +149,7 @@ export class Operator {
     for (const type of [resourceTypes.hub, resourceTypes.flow, resourceTypes.destination]) {
       this.#addCache(type, {
         indexBy: ({ metadata }) => metadata.namespace,
+        trim: withoutManagedFields,
         onChange: (object, former) => this.#resourceChanged(object, former),
       });
     }
@@ -155,7 +157,7 @@ export class Operator {
       this.#addCache(type, {
         ...managed,
         indexBy: ownerKey,
-        trim: type === resourceTypes.deployment ? undefined : withoutManagedFields,
+        trim: trimOwned,
         onChange: (object, former) => this.#ownedChanged(object, former),
       });
     }
@@ -332,16 +334,12 @@ export class Operator {
       bootstrapServers,
       log: (level, message, fields) => log.log(level, message, fields),
       onChange: (key) => this.#queue.add(key),
-      onTopicChange: ({ topic, kind, detail }, key) => {
-        log.info('topic changed', { topic, kind, detail });
+      onTopicChange: (changes, key) => {
+        for (const { topic, kind, detail } of changes) log.info('topic changed', { topic, kind, detail });
         const owner = key && this.#resource(key);
         if (!owner) return;
-        const reasons = {
-          created: 'TopicCreated',
-          'partitions-added': 'TopicGrown',
-          'setting-changed': 'TopicRepaired',
-        } as const;
-        void this.#world.events.record(owner, 'Normal', reasons[kind], `${topic}: ${detail}`);
+        const note = changes.map(({ topic, kind, detail }) => `${topic} ${kind}: ${detail}`).join('; ');
+        void this.#world.events.record(owner, 'Normal', 'TopicsChanged', note);
       },
     });
     this.#kafkas.set(id, kafka);
@@ -388,6 +386,7 @@ function scaledStage({ metadata, spec }: KubeObject): string | undefined {
     : undefined;
 }
 
+/** Half of an object is the record of who set which field. */
 function withoutManagedFields(object: KubeObject): KubeObject {
   const metadata = { ...object.metadata };
   delete metadata.managedFields;

@@ -25,6 +25,8 @@ export interface ApiClientOptions {
   readonly onCall?: (verb: string, resource: string, status: number) => void;
   /** Is asked before each write, and throws where this process must not write; leases are written all the same. */
   readonly beforeWrite?: () => void;
+  /** Default: integration-hub-operator. */
+  readonly userAgent?: string;
 }
 
 export interface ListOptions {
@@ -172,6 +174,19 @@ export class ApiClient {
     })) as KubeObject;
   }
 
+  /** What `apply` would make of the object; nothing is stored. */
+  async dryApply(type: ResourceType, object: KubeObject): Promise<KubeObject> {
+    return (await this.#json({
+      verb: 'patch',
+      type,
+      method: 'PATCH',
+      path: objectPath(type, object.metadata),
+      query: { fieldManager, force: 'true', dryRun: 'All' },
+      contentType: PatchStrategy.ServerSideApply,
+      body: object,
+    })) as KubeObject;
+  }
+
   async create(type: ResourceType, object: KubeObject): Promise<KubeObject> {
     return (await this.#write({
       verb: 'create',
@@ -268,7 +283,7 @@ export class ApiClient {
             headers: {
               ...(settings.headers as http.OutgoingHttpHeaders | undefined),
               accept: request.accept ?? 'application/json',
-              'user-agent': 'integration-hub-operator',
+              'user-agent': this.#options.userAgent ?? 'integration-hub-operator',
               ...(text !== undefined && {
                 'content-type': request.contentType ?? 'application/json',
                 'content-length': Buffer.byteLength(text),

@@ -141,6 +141,9 @@ export class Reconciler {
       kafka,
     });
 
+    // Of a new resource there is nothing to say yet; Kafka answers, or not, within seconds.
+    if (topicsState.state === 'pending' && resource.status === undefined) return undefined;
+
     const findings: Finding[] = [topicsFinding(topicsState, topics.length)];
     const states = stages.map((stage) => observe(world, namespace, stage.name));
     if (flow) findings.push(listeningFinding(observe(world, namespace, `${name}-listener`)));

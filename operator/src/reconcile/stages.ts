@@ -1,6 +1,7 @@
 /** Brings a resource's stages into the cluster, and takes away what is no longer planned. */
 import type { Hub, IntegrationFlow, Stage } from '@integration-hub/api';
 import type { HubKafka } from '../hub-kafka.js';
+import { fieldManager } from '../kubernetes/api-client.js';
 import { resourceTypes, type KubeObject } from '../kubernetes/object.js';
 import { annotations } from '../render/names.js';
 import { renderStage, type Rendered } from '../render/stage-objects.js';
@@ -35,7 +36,9 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
     // A worker must find its topics: were it to run before, a broker might make them as it likes, with one copy.
     // What runs already with this configuration is repaired all the same.
     if (!topicsReady && !isUnchanged(world, rendered)) continue;
-    for (const one of rendered) await world.applier.apply(withoutScaledReplicas(world, one));
+    // The Deployment last: its pods want the others.
+    await Promise.all(rendered.slice(0, -1).map((one) => world.applier.apply(one)));
+    await world.applier.apply(withoutScaledReplicas(world, rendered.at(-1)!));
   }
   const idle = idleStages(world, input, kafka, planned);
   for (const { type, object } of ownedObjects(world, subject.key)) {
@@ -110,8 +113,23 @@ function withoutScaledReplicas(world: World, { type, object }: Rendered): Render
 }
 
 function isSetByAnother({ metadata }: KubeObject): boolean {
-  return (metadata.managedFields ?? []).some(({ manager, fieldsV1 }) => {
+  return metadata.managedFields !== undefined;
+}
+
+/**
+ * What of a made object is kept in memory: not its status but a Service's, and of the record of who set which field
+ * only whether another set a Deployment's replicas.
+ */
+export function trimOwned({ apiVersion, kind, metadata, ...content }: KubeObject): KubeObject {
+  const { managedFields = [], ...kept } = metadata;
+  const byOthers = managedFields.filter(({ manager, fieldsV1 }) => {
     const spec = (fieldsV1 as { 'f:spec'?: Record<string, unknown> } | undefined)?.['f:spec'];
-    return manager !== 'integration-hub' && spec !== undefined && 'f:replicas' in spec;
+    return manager !== fieldManager && spec !== undefined && 'f:replicas' in spec;
   });
+  if (kind !== resourceTypes.service.kind) delete content.status;
+  return {
+    ...{ apiVersion, kind },
+    metadata: { ...kept, ...(byOthers.length > 0 && { managedFields: [] }) },
+    ...content,
+  };
 }
