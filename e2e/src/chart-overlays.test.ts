@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { plan, problemText, readResources, type Resources } from '@integration-hub/api';
 import { expect } from 'chai';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
+import { until } from './hub-under-test.js';
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -32,7 +33,9 @@ describe('the overlays', function () {
       (name) => `--filename=${folder(`crds/${name}.yaml`)}`,
     );
     await kubectl(['apply', '--server-side', ...files]);
-    await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+    // kubectl's own wait fails where a definition has no status yet.
+    const wait = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
+    await until('the definitions are known', async () => (await api.kubectl(wait)).code === 0, 60_000);
   });
   after(() => api.stop());
 

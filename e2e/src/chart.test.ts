@@ -2,7 +2,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,7 +10,7 @@ import { KubeConfig, loadAllYaml, loadYaml } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
 import { tool } from './cluster/tools.js';
-import { until } from './hub-under-test.js';
+import { freePorts, until } from './hub-under-test.js';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const chart = join(project, 'charts/integration-hub');
@@ -152,7 +151,13 @@ describe('the chart', function () {
   async function applyDefinitions(): Promise<void> {
     const files = crds.map((name) => `--filename=${join(project, `crds/${name}.yaml`)}`);
     await kubectl(['apply', '--server-side', '--force-conflicts', ...files]);
-    await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+    await established();
+  }
+
+  /** kubectl's own wait fails where a definition has no status yet. */
+  async function established(): Promise<void> {
+    const wait = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
+    await until('the definitions are known', async () => (await api.kubectl(wait)).code === 0, 60_000);
   }
 
   const names = async (kind: string): Promise<string> =>
@@ -177,7 +182,7 @@ describe('the chart', function () {
       expect(await readyColumn()).to.equal('Former.');
       expect(notes).to.contain('THE HUB IS NOT MADE YET').and.to.contain('works on all namespaces');
       expect(await names('hubs')).to.equal('');
-      await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+      await established();
     });
 
     it('with the Hub when the command is given again, and with newer definitions', async () => {
@@ -411,10 +416,7 @@ describe('the chart', function () {
     }
 
     it('the mock receiver', async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      server.close();
+      const [port] = await freePorts(1);
       const objects = await render({ mockReceiver: { enabled: true, port, reply: 'AE', delay: 5 } });
       const { command, args } = containerOf(objects, 'mock-mpi');
       const child = spawn(process.execPath, [inProject(command[1]!), ...args], {

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { packImage } from './image.js';
 
-/** The image of the workers and the operator, as a pod names it: `integration-hub:dev` without its registry. */
+/** The image of the workers, the operator and `ihub`, as a pod names it: `integration-hub:dev` without its registry. */
 export const HUB_IMAGE = 'docker.io/library/integration-hub:dev';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
-const PROGRAMS = ['workers', 'operator'];
+const PROGRAMS = ['workers', 'operator', 'cli'];
 const DATA = ['schemas', 'mappings'];
 /** Nobody in particular, as in distroless images. */
 const USER = '65532';
@@ -50,7 +50,7 @@ export async function packHubImage(archive: string): Promise<void> {
 
 /**
  * Puts together all that the image holds, in a folder that becomes its root: Node with the libraries that it needs,
- * and under `/app` workers and operator with what they depend on, schema sets and mappings.
+ * and under `/app` workers, operator and `ihub` with what they depend on, schema sets and mappings.
  */
 export async function stageHub(root: string): Promise<void> {
   await copyNode(root);

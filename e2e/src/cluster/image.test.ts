@@ -78,6 +78,7 @@ describe('images without a daemon', function () {
       './usr/local/bin/node',
       './app/workers/bin/ihub-worker.js',
       './app/operator/bin/ihub-operator.js',
+      './app/cli/bin/ihub.js',
       './app/node_modules/@integration-hub/api',
       './app/node_modules/kafkajs/package.json',
       './app/schemas/phw/',
