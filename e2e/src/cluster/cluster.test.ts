@@ -46,6 +46,15 @@ metadata: {name: echo, namespace: default}
 spec: {selector: {app: echo}, clusterIP: 198.19.0.80, ports: [{port: 80, targetPort: 8080}]}
 `;
 
+const ONLY_CLIENTS = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only-clients, namespace: default}
+spec:
+  podSelector: {matchLabels: {app: echo}}
+  ingress: [{from: [{podSelector: {matchLabels: {role: client}}}], ports: [{port: 8080}]}]
+`;
+
 const SERVICE = 'http://198.19.0.80';
 
 /** What there is of a cluster on this machine, in the words of the programs that list such things. */
@@ -140,6 +149,27 @@ describe('a cluster of two zones', function () {
       expect((await kubectl('exec', pod, '--', 'node', '-e', ask)).trim(), pod).to.equal('4');
       expect(await kubectl('logs', pod)).to.equal('listening\n');
     }
+  });
+
+  it('enforces NetworkPolicies', async () => {
+    const pods = await names('pods', '-l', 'app=echo', '-o', 'name');
+    const isAnswered = async (pod: string): Promise<boolean> => {
+      const ask = `fetch('${SERVICE}', {signal: AbortSignal.timeout(3000)}).then((r) => process.exit(r.ok ? 0 : 1))`;
+      return (await cluster!.api.kubectl(['exec', pod, '--', 'node', '-e', ask])).code === 0;
+    };
+    const [client, stranger] = pods as [string, string];
+    await kubectl('label', client, 'role=client');
+    const { code, stderr } = await cluster!.api.kubectl(['apply', '-f', '-'], ONLY_CLIENTS);
+    expect(code, stderr).to.equal(0);
+    await until('a stranger is not answered', async () => !(await isAnswered(stranger)), 20_000);
+    await until('a client is', () => isAnswered(client), 20_000);
+    expect(await isAnswered(stranger)).to.equal(false);
+    // The kubelet's probes are not a pod's requests.
+    expect(
+      await names('pods', '-l', 'app=echo', '-o', 'jsonpath={.items[*].status.containerStatuses[0].ready}'),
+    ).to.deep.equal(pods.map(() => 'true'));
+    await kubectl('delete', 'networkpolicy', 'only-clients', '-n', 'default');
+    await until('everybody is answered', () => isAnswered(stranger), 20_000);
   });
 
   it('has a Kafka beside it, with a broker in each zone, that pods reach', async () => {

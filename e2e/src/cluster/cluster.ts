@@ -8,6 +8,7 @@ import { claimClusterGroup, endClusterProcesses, inClusterGroup } from './cgroup
 import { ClusterError } from './cluster-error.js';
 import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
+import { installFelixResources } from './felix.js';
 import { packImage } from './image.js';
 import { makeNetwork, removeNetwork } from './network.js';
 import { importImage, type Node, PAUSE_IMAGE, startNode } from './node.js';
@@ -43,7 +44,7 @@ export function clusterKubeconfig(): string {
  */
 export async function startCluster({ wait = 0 } = {}): Promise<Cluster> {
   requireRoot();
-  await Promise.all([tool('kubernetes'), tool('coredns'), tool('pause'), debianPrograms()]);
+  await Promise.all([tool('kubernetes'), tool('coredns'), tool('pause'), tool('felix'), debianPrograms()]);
   const deadline = Date.now() + wait;
   while (!(await claimClusterGroup())) {
     if (Date.now() >= deadline) {
@@ -87,6 +88,7 @@ async function startParts(): Promise<Cluster> {
     logFile: join(directory, 'logs/kube-scheduler.log'),
     outlives: true,
   });
+  await installFelixResources(api);
   const nodes = await Promise.all(ZONES.map((zone) => startNode(zone, api)));
   await loadImage(await packProgram('pause', PAUSE_IMAGE));
   await loadImage(await packProgram('coredns', 'localhost/coredns:1'));

@@ -11,9 +11,10 @@ const run = promisify(execFile);
 
 /** What a node runs that Debian has, and the libraries that these want beside libc. */
 const PACKAGES = [
-  ...['containerd', 'runc', 'containernetworking-plugins', 'nftables'],
+  ...['containerd', 'runc', 'containernetworking-plugins', 'nftables', 'iptables', 'ipset', 'conntrack'],
   ...['libseccomp2', 'libnftables1', 'libnftnl11', 'libmnl0', 'libedit2', 'libbsd0', 'libmd0'],
-  ...['libjansson4', 'libgmp10', 'libtinfo6'],
+  ...['libjansson4', 'libgmp10', 'libtinfo6', 'libxtables12', 'libip4tc2', 'libip6tc2'],
+  ...['libnetfilter-conntrack3', 'libnfnetlink0', 'libipset13'],
 ];
 
 /** Where the programs of the Debian packages are, none of which is installed in the system. */
@@ -21,7 +22,7 @@ export interface DebianPrograms {
   /** The folder that holds `usr/`. */
   root: string;
   /** What a process needs to find the programs and their libraries. */
-  environment: { PATH: string; LD_LIBRARY_PATH: string };
+  environment: { PATH: string; LD_LIBRARY_PATH: string; XTABLES_LIBDIR: string };
 }
 
 /**
@@ -39,15 +40,14 @@ export async function debianPrograms(): Promise<DebianPrograms> {
       { cause: error },
     );
   });
+  const folders = await readdir(join(root, 'usr/lib'));
+  const libraries = join(root, 'usr/lib', folders.find(isLibraryFolder) ?? '');
   return {
     root,
     environment: {
       PATH: [join(root, 'usr/bin'), join(root, 'usr/sbin'), process.env.PATH ?? ''].join(':'),
-      LD_LIBRARY_PATH: join(
-        root,
-        'usr/lib',
-        (await readdir(join(root, 'usr/lib'))).find(isLibraryFolder) ?? '',
-      ),
+      LD_LIBRARY_PATH: libraries,
+      XTABLES_LIBDIR: join(libraries, 'xtables'),
     },
   };
 }

@@ -1,19 +1,23 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ApiServer } from './api-server.js';
 import { inClusterGroup, makePodGroup } from './cgroup.js';
 import { ClusterError } from './cluster-error.js';
 import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
+import { felix } from './felix.js';
 import { networkNamespace } from './network.js';
 import { tool } from './tools.js';
 import { POD_RANGE, DNS_SERVICE, type Zone } from './zones.js';
 
 /** The name of the image whose container holds a pod's namespaces. */
 export const PAUSE_IMAGE = 'localhost/pause:1';
+
+const NAMING_PLUGIN = fileURLToPath(new URL('../../cluster/cni/ptp-for-felix', import.meta.url));
 
 // containerd and kubelet share a mount namespace in which what they leave in the system's folders is their own, and
 // which vanishes with them.
@@ -22,12 +26,14 @@ const SET_UP_NODE = `
   mount --make-rshared / && echo 1 > /proc/sys/net/ipv4/ip_forward && exec "$@"`;
 const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 
-/** The one node of a zone: containerd, kubelet and kube-proxy in the zone's network. */
+/** The one node of a zone: containerd, kubelet, kube-proxy and Felix in the zone's network. */
 export interface Node {
   readonly zone: Zone;
   readonly containerd: Component;
   readonly kubelet: Component;
   readonly proxy: Component;
+  /** Enforces NetworkPolicies. */
+  readonly felix: Component;
 }
 
 /** Starts a node; it is Ready when the API server says so. @throws ClusterError */
@@ -37,7 +43,7 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
   const directory = join(api.directory, zone.name);
   for (const folder of [
     '/var/lib/cni',
-    ...['cni', 'containerd', 'kubelet'].map((name) => join(directory, name)),
+    ...['cni', 'plugins', 'containerd', 'kubelet'].map((name) => join(directory, name)),
   ]) {
     await mkdir(folder, { recursive: true });
   }
@@ -50,16 +56,21 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
     inside: string[],
     command: string[],
     isReady?: (pid: number) => boolean,
+    more: NodeJS.ProcessEnv = {},
   ): Promise<Component> =>
     Component.start({
       name: `${name} of ${zone.name}`,
       command: [...(await inClusterGroup()), 'nsenter', ...inside, ...command],
       logFile: join(api.directory, 'logs', `${name}-${zone.name}.log`),
-      environment,
+      environment: { ...environment, ...more },
       outlives: true,
       ...(isReady && { isReady }),
     });
 
+  for (const plugin of ['ptp', 'host-local', 'loopback']) {
+    await symlink(join(root, 'usr/lib/cni', plugin), join(directory, 'plugins', plugin));
+  }
+  await copyFile(NAMING_PLUGIN, join(directory, 'plugins/ptp-for-felix'));
   await configure('cni/10-pods.conflist', podNetwork(zone, directory));
   const containerd = await start(
     'containerd',
@@ -127,7 +138,9 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
     ...[kubernetes, 'kube-proxy', '--config', await configure('kube-proxy.json', proxyConfiguration)],
   ]);
 
-  return { zone, containerd, kubelet, proxy };
+  const { command, environment: settings } = await felix(zone, api);
+  const policies = await start('felix', [...inNode], command, undefined, settings);
+  return { zone, containerd, kubelet, proxy, felix: policies };
 }
 
 /**
@@ -189,7 +202,7 @@ function podNetwork(zone: Zone, directory: string): object {
     name: 'pods',
     plugins: [
       {
-        type: 'ptp',
+        type: 'ptp-for-felix',
         ipMasq: false,
         ipam: {
           type: 'host-local',
@@ -220,7 +233,7 @@ root = ${text(join(directory, 'containerd'))}
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       BinaryName = ${text(join(debian, 'usr/bin/runc'))}
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = ${text(join(debian, 'usr/lib/cni'))}
+    bin_dir = ${text(join(directory, 'plugins'))}
     conf_dir = ${text(join(directory, 'cni'))}
 `;
 }

@@ -31,6 +31,8 @@ const PROGRAMS = {
   },
   /** Runs a file of Lua with what Argo CD embeds. */
   glua: { package: 'github.com/yuin/gopher-lua/cmd/glua', module: 'github.com/yuin/gopher-lua' },
+  /** Calico's agent, which enforces NetworkPolicies. */
+  felix: { package: '.' },
   kind: { package: 'sigs.k8s.io/kind', module: 'sigs.k8s.io/kind' },
   /** The first container of every pod. */
   pause: { package: '.' },
