@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { register as registerDeadLetters } from './dead-letters.js';
 import { register as registerExplain } from './explain.js';
+import { register as registerLogs } from './logs.js';
 import { register as registerPlan } from './plan.js';
 import { register as registerReceive } from './receive.js';
 import { register as registerSend } from './send.js';
+import { register as registerStatus } from './status.js';
 import { register as registerTest } from './test.js';
 import { register as registerTransform } from './transform.js';
 import { register as registerUp } from './up.js';
@@ -13,6 +15,8 @@ import { register as registerValidate } from './validate.js';
 const COMMANDS = [
   registerUp,
   registerPlan,
+  registerStatus,
+  registerLogs,
   registerSend,
   registerReceive,
   registerValidate,

@@ -1,10 +1,12 @@
 import type { Plan, Stage, Topic } from '@integration-hub/api';
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { clusterOptions, type ClusterOptions } from './cluster-connection.js';
 
-interface PlanOptions {
+interface PlanOptions extends ClusterOptions {
   file: string[];
   configuration?: boolean;
+  diff?: true;
   json?: true;
 }
 
@@ -12,27 +14,43 @@ const EXAMPLE = `
 Nothing is made, and no Kafka or cluster is asked. Everything that can be wrong with manifests, mappings and
 expressions is said, as ihub up says it before it starts anything.
 
-Exit code: 0 when the manifests can be used, 2 when not.
+With --diff the manifests are held against a namespace of a cluster: what applying them would change in it, and then
+the operator. Nothing is written. The API server is asked what it would make of changed objects, by a dry run, for
+which it wants the right to patch them.
+
+Exit code: 0 when the manifests can be used, 2 when not. With --diff: 0 when nothing would change, 1 when something
+would, 2 for manifests that can't be used or a cluster that can't be asked.
 
 Examples:
   $ ihub plan -f manifests/flows
   $ ihub plan -f manifests/flows --json | jq '.stages[] | select(.role == "listener").ports'
+  $ ihub plan -f manifests/flows --diff -n hospital
 `;
 
 /** Adds `ihub plan`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('plan')
     .description('Show the topics and stages that manifests make')
     .requiredOption('-f, --file <path>', 'a manifest, or a folder of them; repeatable', collect)
     .option('--configuration', 'show all settings of the topics and of each stage’s workers')
-    .option('--json', 'one JSON object')
+    .option('--diff', 'show what applying them would change in a cluster')
+    .option('--json', 'one JSON object');
+  clusterOptions(command)
     .addHelpText('after', EXAMPLE)
-    .action(showPlan);
+    .action((options: PlanOptions) => (options.diff ? showDifference(options) : showPlan(options)));
 }
 
 function collect(value: string, former: string[] = []): string[] {
   return [...former, value];
+}
+
+async function showDifference({ file, json, ...options }: PlanOptions): Promise<void> {
+  const { differenceLines, differenceWithCluster } = await import('./plan-difference-text.js');
+  const { readManifests } = await import('./manifests.js');
+  const difference = await differenceWithCluster(await readManifests(file), options);
+  console.log(json ? JSON.stringify(difference) : differenceLines(difference, colours).join('\n'));
+  process.exitCode = difference.isNone ? 0 : 1;
 }
 
 async function showPlan({ file, configuration = false, json }: PlanOptions): Promise<void> {
