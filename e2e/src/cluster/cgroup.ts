@@ -92,7 +92,7 @@ export async function endClusterProcesses(): Promise<void> {
   }
   for (const hierarchy of await hierarchies()) {
     const groups = await groupsBelow(join(hierarchy, NAME));
-    for (const group of groups.reverse()) await rmdir(group);
+    for (const group of groups.reverse()) await rmdir(group).catch(unlessGone);
   }
 }
 
@@ -116,6 +116,11 @@ async function groupsBelow(group: string): Promise<string[]> {
 }
 
 async function subdirectories(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+  const entries = await readdir(directory, { withFileTypes: true }).catch(unlessGone);
+  return (entries ?? []).filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+}
+
+/** Groups of containers that end meanwhile are removed by others. */
+function unlessGone(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

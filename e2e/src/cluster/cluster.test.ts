@@ -67,11 +67,12 @@ async function remains(): Promise<string[]> {
     say('ip', 'netns'),
     readFile('/proc/self/mountinfo', 'utf8'),
     say('find', '/sys/fs/cgroup', '-type', 'd'),
-    say('find', '/var/lib', '-maxdepth', '1', '-name', 'cni'),
-    say('find', '/run/containerd', '/run/netns', '-maxdepth', '1').catch(() => ''),
+    say('find', '/var/lib', '-maxdepth', '1', '(', '-name', 'cni', '-o', '-name', 'calico', ')'),
   ]);
   return lists.flatMap((list) =>
-    list.split('\n').filter((line) => /ihub|integration-hub|198\.1[89]\.|cni/.test(line)),
+    list
+      .split('\n')
+      .filter((line) => /ihub0|ihub-(switch|zone)|integration-hub-cluster|\/(cni|calico)$/.test(line)),
   );
 }
 

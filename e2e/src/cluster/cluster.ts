@@ -11,7 +11,7 @@ import { debianPrograms } from './debian.js';
 import { installFelixResources } from './felix.js';
 import { packImage } from './image.js';
 import { makeNetwork, removeNetwork } from './network.js';
-import { importImage, type Node, PAUSE_IMAGE, startNode } from './node.js';
+import { importImage, MOUNT_POINTS, type Node, PAUSE_IMAGE, startNode } from './node.js';
 import { tool } from './tools.js';
 import { MACHINE, ZONES } from './zones.js';
 
@@ -119,8 +119,8 @@ export async function stopCluster(keepLogs = false): Promise<void> {
     await rm(join(clusterDirectory(), entry), { recursive: true });
   }
   if (!keepLogs) await rm(clusterDirectory(), { recursive: true, force: true });
-  // The nodes needed it as a place to mount something on; others' files may be in it.
-  await rmdir('/var/lib/cni').catch(() => undefined);
+  // Others' files may be in them.
+  for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
 }
 
 /** An image that holds one program without libraries. */

@@ -19,10 +19,13 @@ export const PAUSE_IMAGE = 'localhost/pause:1';
 
 const NAMING_PLUGIN = fileURLToPath(new URL('../../cluster/cni/ptp-for-felix', import.meta.url));
 
+/** What has to be there for a node to mount its own over it. */
+export const MOUNT_POINTS = ['/var/lib/cni', '/var/lib/calico'];
+
 // containerd and kubelet share a mount namespace in which what they leave in the system's folders is their own, and
 // which vanishes with them.
 const SET_UP_NODE = `
-  mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mount -t tmpfs tmpfs /var/lib/cni &&
+  for folder in /run /var/log ${MOUNT_POINTS.join(' ')}; do mount -t tmpfs tmpfs "$folder" || exit; done
   mount --make-rshared / && echo 1 > /proc/sys/net/ipv4/ip_forward && exec "$@"`;
 const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 
@@ -42,7 +45,7 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
   const { root, environment } = await debianPrograms();
   const directory = join(api.directory, zone.name);
   for (const folder of [
-    '/var/lib/cni',
+    ...MOUNT_POINTS,
     ...['cni', 'plugins', 'containerd', 'kubelet'].map((name) => join(directory, name)),
   ]) {
     await mkdir(folder, { recursive: true });
