@@ -1,0 +1,238 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Role } from '@integration-hub/api';
+import { encodeFrame } from '@integration-hub/hl7';
+import { samples } from '../flows.js';
+import { KAFKA_NODES } from './kafka-cluster.js';
+import { writeAndLeave } from './load.js';
+import type { Random } from './random.js';
+import type { TwoZoneHub } from './two-zone-hub.js';
+import { type Ailment, ZONE_NAMES, type ZoneName } from './zone-network.js';
+import type { ZoneWorker } from './zone-worker.js';
+
+/** Something that is done to the hub, and undone. */
+export interface Fault {
+  readonly name: string;
+  /** How long it lasts, in milliseconds, between its beginning and its end. */
+  readonly lastsMs: number;
+  /** The longest gap in delivery that is allowed meanwhile, in milliseconds; undefined where delivery is what it stops. */
+  readonly longestGapMs?: number;
+  /** @returns what undoes it */
+  begin(hub: TwoZoneHub, random: Random): Promise<() => Promise<void> | void>;
+}
+
+const ROLES: readonly Role[] = ['listener', 'transformer', 'sender'];
+const nothing = (): void => undefined;
+/** What a zone that is gone may cost, and what anything less may. */
+const ZONE_GAP = 15_000;
+
+function signalWorker(
+  role: Role,
+  name: string,
+  [first, then]: readonly NodeJS.Signals[],
+  lastsMs: number,
+): Fault {
+  return {
+    name: `${name} of a ${role}`,
+    lastsMs,
+    longestGapMs: ZONE_GAP,
+    begin: (hub, random) => {
+      const worker = random.pick(hub.workersOf(role));
+      worker.signal(first!);
+      return Promise.resolve(() => {
+        if (then) worker.signal(then);
+      });
+    },
+  };
+}
+
+function signalNode(role: 'broker' | 'controller', kind: 'SIGKILL' | 'SIGSTOP'): Fault {
+  return {
+    name: `${kind} of a ${role}`,
+    lastsMs: 10_000,
+    longestGapMs: ZONE_GAP,
+    begin: ({ kafka }, random) => {
+      const { id } = random.pick(KAFKA_NODES.filter((node) => node.role === role));
+      kafka.signal(id, kind);
+      return Promise.resolve(() => {
+        if (kind === 'SIGSTOP') kafka.signal(id, 'SIGCONT');
+        else return kafka.end(id, 'SIGKILL').then(() => kafka.startNode(id));
+        return undefined;
+      });
+    },
+  };
+}
+
+function cutZone(zone: ZoneName): Fault {
+  return {
+    name: `${zone} cut off`,
+    lastsMs: 30_000,
+    longestGapMs: ZONE_GAP,
+    begin: async ({ network }) => {
+      await network.cut(zone);
+      return () => network.heal(zone);
+    },
+  };
+}
+
+/** All that runs in a zone is killed at once, and started again, as after a loss of power. */
+function killZone(zone: ZoneName): Fault {
+  return {
+    name: `${zone} without power`,
+    lastsMs: 30_000,
+    longestGapMs: ZONE_GAP,
+    begin: async ({ network, kafka, workers }) => {
+      await network.cut(zone);
+      const nodes = KAFKA_NODES.filter(({ place }) => place === zone);
+      for (const { id } of nodes) kafka.signal(id, 'SIGKILL');
+      for (const worker of workers) if (worker.zone === zone) worker.signal('SIGKILL');
+      return async () => {
+        await network.heal(zone);
+        await Promise.all(nodes.map(({ id }) => kafka.end(id, 'SIGKILL').then(() => kafka.startNode(id))));
+      };
+    },
+  };
+}
+
+function ailZone(zone: ZoneName, ailment: Ailment): Fault {
+  return {
+    name: `${zone}: ${ailment}`,
+    lastsMs: 15_000,
+    longestGapMs: ZONE_GAP,
+    begin: async ({ network }) => {
+      await network.ail(zone, ailment);
+      return () => network.heal(zone);
+    },
+  };
+}
+
+function receiver(name: string, change: (receiver: TwoZoneHub['receiver']) => void): Fault {
+  return {
+    name: `the receiver ${name}`,
+    lastsMs: 8_000,
+    begin: ({ receiver: one }) => {
+      change(one);
+      return Promise.resolve(() => {
+        one.options.reply = 'AA';
+        one.options.delayMs = 0;
+      });
+    },
+  };
+}
+
+function misbehaviour(name: string, kind: keyof TwoZoneHub['misbehaviour'], share: number): Fault {
+  return {
+    name,
+    lastsMs: 8_000,
+    longestGapMs: ZONE_GAP,
+    begin: (hub: TwoZoneHub) => {
+      hub.misbehaviour[kind] = share;
+      return Promise.resolve(() => {
+        hub.misbehaviour[kind] = 0;
+      });
+    },
+  };
+}
+
+/** Streams that no listener may take, and messages that it must reject or the transformer can't map. */
+export function poison(): Buffer[] {
+  const phw = samples.phw.toString('latin1').replace(/^(MSH(?:\|[^|]*){8})\|[^|]*/, '$1|poison-1');
+  return [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.alloc(64 * 1024),
+    encodeFrame(Buffer.from('')),
+    encodeFrame(Buffer.from('MSH')),
+    encodeFrame(Buffer.from('MSH|^~\\&|252')),
+    encodeFrame(Buffer.from(phw.replace('|252|', '|999|'), 'latin1')),
+    // Taken by the listener, and more than the mapping can read.
+    encodeFrame(Buffer.from(phw.replace('2026-03-04 09:15:27', 'yesterday'), 'latin1')),
+  ];
+}
+
+const poisonedStreams: Fault = {
+  name: 'poison messages',
+  lastsMs: 5_000,
+  longestGapMs: ZONE_GAP,
+  begin: async (hub) => {
+    const addresses = [...hub.listeners.values()].flat();
+    for (const bytes of poison())
+      await Promise.all(addresses.map((address) => writeAndLeave(address, bytes)));
+    return nothing;
+  },
+};
+
+const rollingRestart: Fault = {
+  name: 'rolling restart of all workers',
+  lastsMs: 0,
+  longestGapMs: ZONE_GAP,
+  begin: async ({ workers }) => {
+    const restart = async (worker: ZoneWorker): Promise<void> => {
+      const { ended } = worker;
+      worker.signal('SIGTERM');
+      await ended;
+      while (!worker.running) await sleep(50);
+    };
+    for (const role of ROLES) {
+      for (const worker of workers) if (worker.stage.role === role) await restart(worker);
+    }
+    return nothing;
+  },
+};
+
+const rollingBrokers: Fault = {
+  name: 'rolling restart of all brokers',
+  lastsMs: 0,
+  longestGapMs: ZONE_GAP,
+  begin: async (hub) => {
+    for (const { id, role } of KAFKA_NODES) {
+      if (role !== 'broker') continue;
+      await hub.kafka.end(id, 'SIGTERM');
+      await hub.kafka.startNode(id);
+      await hub.recovered();
+    }
+    return nothing;
+  },
+};
+
+/** Every fault that there is, each once. */
+export const FAULTS: readonly Fault[] = [
+  ...ROLES.map((role) => signalWorker(role, 'SIGKILL', ['SIGKILL'], 5_000)),
+  ...ROLES.map((role) => signalWorker(role, 'SIGSTOP', ['SIGSTOP', 'SIGCONT'], 15_000)),
+  signalNode('broker', 'SIGKILL'),
+  signalNode('broker', 'SIGSTOP'),
+  signalNode('controller', 'SIGKILL'),
+  signalNode('controller', 'SIGSTOP'),
+  ...ZONE_NAMES.map(cutZone),
+  ...ZONE_NAMES.map(killZone),
+  ailZone('zone-a', 'nothing-leaves'),
+  ailZone('zone-b', 'nothing-arrives'),
+  ailZone('zone-a', 'lossy'),
+  ailZone('zone-b', 'slow'),
+  receiver('is slow', ({ options }) => (options.delayMs = 200)),
+  receiver('refuses', ({ options }) => (options.reply = 'AE')),
+  receiver('is half-open: it reads and answers nothing', ({ options }) => (options.reply = 'none')),
+  receiver('closes after reading', ({ options }) => (options.reply = 'close')),
+  {
+    name: 'the receiver is away',
+    lastsMs: 8_000,
+    begin: async (hub: TwoZoneHub) => {
+      await hub.receiver.kill();
+      return async () => {
+        await hub.receiver.start();
+      };
+    },
+  },
+  misbehaviour('senders send half messages', 'halfMessages', 0.2),
+  misbehaviour('senders do not read acknowledgements', 'unreadAcknowledgements', 0.2),
+  misbehaviour('senders repeat what was acknowledged', 'repetitions', 0.2),
+  poisonedStreams,
+  rollingRestart,
+  rollingBrokers,
+];
+
+/** The fault of a name. @throws Error where there is none */
+export function fault(name: string): Fault {
+  const found = FAULTS.find((one) => one.name === name);
+  if (!found)
+    throw new Error(`there is no fault "${name}"; there are: ${FAULTS.map((one) => one.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fault } from './faults.js';
+import { type Findings, WRONGS } from './ledger.js';
+import { Random } from './random.js';
+import { TwoZoneHub, type TwoZoneHubOptions } from './two-zone-hub.js';
+
+/** A time of the run, in which one fault was there, or several at once. */
+export interface StepReport {
+  readonly faults: readonly string[];
+  readonly seconds: number;
+  /** Messages acknowledged to senders meanwhile. */
+  readonly acknowledged: number;
+  /** The longest time without an arrival at the receiver, in milliseconds, from the beginning of the fault until all was as before. */
+  readonly longestGapMs: number;
+  /** The gap that is allowed; null where the fault itself stops delivery. */
+  readonly allowedGapMs: number | null;
+  /** The longest time that a sender waited for its acknowledgement, trying again included, in milliseconds. */
+  readonly longestWaitMs: number;
+  /** What did not come back in time, in words. */
+  readonly hung?: string;
+}
+
+export interface RunReport {
+  readonly seed: number;
+  readonly senders: number;
+  readonly steps: readonly StepReport[];
+  readonly findings: Findings;
+  /** In words, all that must not be; empty where the run has passed. */
+  readonly wrongs: readonly string[];
+}
+
+export interface RunOptions extends TwoZoneHubOptions {
+  /** One after another; those of one list at the same time. */
+  readonly steps: readonly (readonly Fault[])[];
+  readonly keepLogs?: boolean;
+  /** Whether a gap that is longer than allowed is a wrong. */
+  readonly judgeGaps: boolean;
+}
+
+/** Quiet time before each step, in which load only is there, in milliseconds. */
+const QUIET = 2_000;
+
+/** Starts a hub over two zones, sends a load through it, breaks it step by step, and compares what came with what went. */
+export async function runFaults(options: RunOptions): Promise<RunReport> {
+  const { steps, seed, onProgress, judgeGaps } = options;
+  const random = new Random(seed);
+  const hub = await TwoZoneHub.start(options);
+  const reports: StepReport[] = [];
+  const wrongs: string[] = [];
+  let stop: Parameters<TwoZoneHub['stop']>[0] = {};
+  try {
+    hub.startLoad();
+    for (const faults of steps) {
+      await sleep(QUIET);
+      const report = await step(hub, faults, random);
+      reports.push(report);
+      onProgress(lineOf(report));
+      if (report.hung !== undefined) {
+        wrongs.push(`${report.faults.join(' + ')}: ${report.hung}`);
+        break;
+      }
+    }
+    await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs);
+    await ended('all that was acknowledged has arrived', hub.delivered(120_000), wrongs);
+    // What would come twice has the time to.
+    await sleep(3_000);
+    const findings = hub.ledger.findings();
+    wrongs.push(
+      ...WRONGS.filter((kind) => findings[kind].length > 0).map((kind) => sentenceOf(kind, findings)),
+    );
+    if (judgeGaps) wrongs.push(...reports.filter(isTooLong).map(gapSentence));
+    stop = { keepLogs: options.keepLogs === true || wrongs.length > 0 };
+    return { seed, senders: hub.senders.length, steps: reports, findings, wrongs };
+  } finally {
+    await hub.stop(stop);
+  }
+}
+
+async function step(hub: TwoZoneHub, faults: readonly Fault[], random: Random): Promise<StepReport> {
+  const { ledger, senders } = hub;
+  const since = performance.now();
+  const acknowledgedBefore = ledger.acknowledgedCount;
+  ledger.takeLongestGap();
+  for (const sender of senders) sender.takeLongestWait();
+  let hung: string | undefined;
+  try {
+    await Promise.all(
+      faults.map(async (fault) => {
+        const end = await fault.begin(hub, random);
+        await sleep(fault.lastsMs);
+        await end();
+      }),
+    );
+    await hub.recovered();
+  } catch (error) {
+    hung = (error as Error).message;
+  }
+  const allowed = faults.map(({ longestGapMs }) => longestGapMs);
+  return {
+    faults: faults.map(({ name }) => name),
+    seconds: Math.round((performance.now() - since) / 1000),
+    acknowledged: ledger.acknowledgedCount - acknowledgedBefore,
+    longestGapMs: ledger.takeLongestGap(),
+    allowedGapMs: allowed.includes(undefined) ? null : Math.max(...(allowed as number[])),
+    longestWaitMs: Math.max(...senders.map((sender) => sender.takeLongestWait())),
+    ...(hung !== undefined && { hung }),
+  };
+}
+
+async function ended(what: string, work: Promise<void>, wrongs: string[]): Promise<void> {
+  const late = sleep(150_000, 'late', { ref: false });
+  const result = await Promise.race([work.catch((error: unknown) => (error as Error).message), late]);
+  if (result !== undefined) wrongs.push(result === 'late' ? `not within 150 s: ${what}` : result);
+}
+
+function isTooLong({ allowedGapMs, longestGapMs }: StepReport): boolean {
+  return allowedGapMs !== null && longestGapMs > allowedGapMs;
+}
+
+function gapSentence({ faults, longestGapMs, allowedGapMs }: StepReport): string {
+  return `${faults.join(' + ')}: nothing was delivered for ${longestGapMs} ms, and ${allowedGapMs} ms are allowed`;
+}
+
+function sentenceOf(kind: (typeof WRONGS)[number], findings: Findings): string {
+  const ids = findings[kind];
+  const more = ids.length > 5 ? ` and ${ids.length - 5} more` : '';
+  return `${kind}: ${ids.slice(0, 5).join(', ')}${more}`;
+}
+
+/** One step as a line of the table. */
+export function lineOf({
+  faults,
+  seconds,
+  acknowledged,
+  longestGapMs,
+  longestWaitMs,
+  hung,
+}: StepReport): string {
+  const figures = [
+    `${seconds} s`,
+    `${acknowledged} acked`,
+    `gap ${longestGapMs} ms`,
+    `wait ${longestWaitMs} ms`,
+  ];
+  return `${faults.join(' + ').padEnd(50)} ${figures.map((figure) => figure.padStart(14)).join('')}${hung === undefined ? '' : `  HUNG: ${hung}`}`;
+}

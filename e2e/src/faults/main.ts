@@ -1,0 +1,56 @@
+/**
+ * `make faults`: breaks a hub over two zones, one fault after another and then two at once by chance, and says what
+ * was lost, doubled, reordered or altered. Exit code 1: something was.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { FAULTS, fault } from './faults.js';
+import { lineOf, runFaults } from './machine.js';
+import { Random } from './random.js';
+import { reasonAgainstNetwork } from './zone-network.js';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    fault: { type: 'string', multiple: true },
+    mixed: { type: 'string', default: '5' },
+    senders: { type: 'string', default: '10' },
+    pace: { type: 'string', default: '100' },
+    report: { type: 'string', default: 'faults-report.json' },
+    'keep-logs': { type: 'boolean', default: false },
+    'ignore-gaps': { type: 'boolean', default: false },
+  },
+});
+const reason = reasonAgainstNetwork();
+if (reason !== undefined) {
+  console.log(`faults: not run: ${reason}`);
+  process.exit(0);
+}
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const random = new Random(seed);
+const alone = values.fault === undefined ? FAULTS : values.fault.map(fault);
+const mixed = Array.from({ length: Number(values.mixed) }, () => {
+  const first = random.pick(alone);
+  return [first, random.pick(alone.length > 1 ? alone.filter((other) => other !== first) : FAULTS)];
+});
+console.log(`faults: seed ${seed}`);
+const began = performance.now();
+const report = await runFaults({
+  seed,
+  steps: [...alone.map((one) => [one]), ...mixed],
+  sendersPerFlow: Number(values.senders),
+  paceMs: Number(values.pace),
+  keepLogs: values['keep-logs'],
+  judgeGaps: !values['ignore-gaps'],
+  onProgress: (sentence) =>
+    console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)}  ${sentence}`),
+});
+writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`);
+console.log();
+for (const step of report.steps) console.log(lineOf(step));
+const { findings } = report;
+console.log(
+  `\nseed ${seed}: acknowledged ${findings.acknowledged}, delivered ${findings.delivered}, lost ${findings.lost.length}, altered ${findings.altered.length}, out of order ${findings.outOfOrder.length}, doubled ${findings.doubled.length}, late copies ${findings.lateCopies.length}, twice in flight ${findings.doubledInFlight.length}`,
+);
+for (const wrong of report.wrongs) console.log(`WRONG  ${wrong}`);
+process.exit(report.wrongs.length === 0 ? 0 : 1);
