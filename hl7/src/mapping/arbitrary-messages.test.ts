@@ -161,6 +161,35 @@ describe('mappings on arbitrary messages', function () {
     expect([...codes]).to.include.members(['mapped', 'NO_SEPARATOR', 'BAD_DATE_TIME', 'AMBIGUOUS_SEGMENT']);
   });
 
+  it('take time in proportion to the message, whatever there is much of', () => {
+    const msh = 'MSH|^~\\&|224|1|||2026-03-04 09:15:27||ADT^A31|1|P|2.5\r';
+    const many = (text: string): string => text.repeat(300_000 / text.length);
+    const large = [
+      ...['b~', '^', 'a&^', '~|', 'x^~', '\\T\\~'].map((text) => `PID|||${many(text)}\rPV1|1`),
+      `PID|||||||||||${many('a^^^^^^B~')}||${many('5^x~')}`,
+      ...['PID|1||2^^^NI', 'OBX|1', 'AL1|1|2||x~y', 'PV1|1|\\T\\^x'].map(
+        (text) => `${many(`${text}\r`)}MRG|1`,
+      ),
+    ];
+    const mappings = [
+      compiled(EVERYTHING),
+      ...['phw', 'chemocare', 'pims'].map((name) => builtInMapping(name)),
+    ];
+    const slow = compiled(
+      'other segments: copy\nsegments:\n  AL1:\n    - copy: AL1\n    - set: AL1-9[*].2\n      from: PID-11[*].7\n' +
+        '      when: message.er7("AL1-2") != "" && message.has("PID-3") && message.texts("AL1-4[*]").exists(each, each == "x")\n' +
+        '  PID:\n    - copy: PID-13[*]\n      when: message.text("PID-13") == "5" && message.text("PID-13").matches("5")',
+    );
+    for (const body of large) {
+      const message = Message.parse(Buffer.from(msh + body));
+      for (const mapping of [...mappings, slow]) {
+        const began = performance.now();
+        outcome(mapping, message);
+        expect(performance.now() - began, `${mapping.name} of ${body.slice(0, 20)}`).to.be.lessThan(15_000);
+      }
+    }
+  });
+
   it(`do the same on 100,000 spoiled ones, and do not grow (HL7_SEED=${seed})`, () => {
     const mappings = [
       compiled(EVERYTHING),

@@ -20,6 +20,8 @@ interface Block {
   /** Its place in the list of segments, from 1, which it may share with others; 0 for the MSH, which is always first. */
   readonly number: number;
   readonly holds: Holds | undefined;
+  /** Number of the last field that is read. */
+  readonly upTo: number;
   /** Whether one is written where the source has none. */
   readonly always: boolean;
   readonly action: SegmentRules | 'copy' | 'drop';
@@ -127,11 +129,12 @@ function written(context: Context, block: Block, er7: string | undefined): strin
   const { action, holds, id, isHeader } = block;
   if (action === 'drop') return '';
   context.occurrence = context.occurrences[id] = context.occurrences[id]! + 1;
-  if (holds !== undefined && !holds(context)) return '';
   const start = isHeader ? headerStart(context.separators) : block.name;
   const source = er7 === undefined ? '' : context.trimmed(er7, isHeader ? start.length : 0);
+  if (holds === undefined && action === 'copy') return source + '\r';
+  context.segment.open(source, context.separators, isHeader, block.upTo);
+  if (holds !== undefined && !holds(context)) return '';
   if (action === 'copy') return source + '\r';
-  context.segment.open(source, context.separators, isHeader, action.upTo);
   const made = action.write(context, start, isHeader ? 2 : 0);
   return made === start && !isHeader ? '' : made + '\r';
 }
@@ -191,7 +194,16 @@ function compileBlocks(
 }
 
 function copied(name: string, id: number, number: number): Block {
-  return { name, isHeader: name === 'MSH', id, number, holds: undefined, always: false, action: 'copy' };
+  return {
+    name,
+    isHeader: name === 'MSH',
+    id,
+    number,
+    holds: undefined,
+    upTo: 0,
+    always: false,
+    action: 'copy',
+  };
 }
 
 /** A segment that the list has had already. */
@@ -215,11 +227,17 @@ function compileBlock(
   { when, always = false, rules }: BlockOptions,
   parts: { readonly tables: Tables; readonly conditions: Conditions },
   report: Report,
-): Pick<Block, 'holds' | 'always' | 'action'> {
-  const holds =
-    when === undefined ? undefined : parts.conditions.compile(when, { segment: name, field: undefined });
+): Pick<Block, 'holds' | 'upTo' | 'always' | 'action'> {
   const action = typeof rules === 'string' ? rules : compileRules(name, rules, parts, report);
-  return { holds, always, action };
+  let upTo = typeof action === 'string' ? 0 : action.upTo;
+  const reads = (field: number): void => {
+    upTo = Math.max(upTo, field);
+  };
+  const holds =
+    when === undefined
+      ? undefined
+      : parts.conditions.compile(when, { segment: name, field: undefined, reads });
+  return { holds, upTo, always, action };
 }
 
 function checkBlock(

@@ -1,17 +1,18 @@
 import { compileCondition, ConditionError } from '../condition.js';
 import { Message } from '../message/message.js';
 import { parsePath, type Path } from '../message/path.js';
-import { part } from '../message/separators.js';
 import type { Context } from './context.js';
 import { MappingError } from './mapping.js';
+import { MOST_FIELDS } from './place.js';
 import { compilePlain, type Question } from './plain-condition.js';
+import { answerOfSegment } from './segment-answers.js';
 
 /** What a condition is about besides the message: the segment that is being mapped, and for `[*]` its field. */
 export interface Scope {
   readonly segment: string;
   readonly field: number | undefined;
-  /** Is told the number of each field of that segment that is read by a rule, which is when its fields are known. */
-  readonly reads?: (field: number) => void;
+  /** Is told the number of each field of that segment that is asked about, or of the last that might be. */
+  readonly reads: (field: number) => void;
 }
 
 export type Holds = (context: Context) => boolean;
@@ -46,9 +47,12 @@ export class Conditions {
       const ofMessage = plain ?? ((context) => holds(context.message));
       return (context) => (context.held[number] ??= ofMessage(context));
     }
-    const plain = compilePlain<Context>(source, (question, path) =>
-      askHere(question, parsePath(path), scope),
-    );
+    const plain = compilePlain<Context>(source, (question, path) => {
+      const parsed = parsePath(path);
+      scope.reads(parsed.field ?? 0);
+      return (context) => answer(question, parsed, context, scope) as string | boolean;
+    });
+    if (plain === undefined) scope.reads(MOST_FIELDS);
     const here = plain ?? ((context) => holdsHere(holds, context, scope));
     const isOwn = names.size === 1 && names.has(scope.segment);
     return (context) =>
@@ -79,74 +83,52 @@ const ANY = Message.parse(Buffer.from('MSH|^~\\&|'));
 /** Where a path begins in a condition: `"PID-3"`, `"PID[2]-3"`, or a whole segment as in `has("PID")`. */
 const PATH = /["']([A-Z][A-Z0-9]{2})[-[]|\(\s*["']([A-Z][A-Z0-9]{2})["']/g;
 
-/** What answers a question about a path, where the mapping is. */
-function askHere(question: Question, path: Path, scope: Scope): (context: Context) => string | boolean {
-  const ask = (context: Context): string | boolean =>
-    context.message[question](narrowed(path, context, scope));
-  const { field, repetition = 1, component = 1, subcomponent = 1 } = path;
-  const isKnown = path.segment === scope.segment && !isNumbered(path) && field !== undefined;
-  if (
-    question !== 'text' ||
-    !isKnown ||
-    scope.reads === undefined ||
-    field === scope.field ||
-    repetition === '*'
-  ) {
-    return ask;
+/**
+ * What a condition is told where the mapping is.
+ *
+ * @throws MappingError AMBIGUOUS_SEGMENT
+ */
+function answer(
+  question: Question | 'texts',
+  path: Path,
+  context: Context,
+  { segment, field }: Scope,
+): string | boolean | string[] {
+  if (path.segment === segment && !isNumbered(path)) {
+    const isRepetition = field !== undefined && path.field === field && path.repetition === undefined;
+    return answerOfSegment(question, path, isRepetition, context);
   }
-  // A text of the segment at hand, whose fields are known already.
-  scope.reads(field);
-  return (context) => {
-    const { message, segment, separators } = context;
-    const whole = part(segment.repetition(field, repetition), separators.component, component);
-    const er7 = part(whole, separators.subcomponent, subcomponent);
-    return separators.escape !== undefined && er7.includes(separators.escape)
-      ? ask(context)
-      : message.decode(er7);
-  };
+  return context.once(`${question} ${path.source}`, () => {
+    if (isNumbered(path) || context.isSingle(path.segment)) return context.message[question](path);
+    throw context.ambiguous(path);
+  });
 }
 
-/** By the interpreter, which is given a message that answers as askHere does. */
+/** By the interpreter, which is given a message that gives those answers. */
 function holdsHere(holds: (message: Message) => boolean, context: Context, scope: Scope): boolean {
-  const { message } = context;
   let ambiguous: unknown;
-  const method = (read: (path: Path) => unknown): PropertyDescriptor => ({
-    value: (source: string) => {
-      const path = parsePath(source);
+  const asked = (question: Question | 'texts'): PropertyDescriptor => ({
+    value: (path: string) => {
       try {
-        return read(narrowed(path, context, scope));
+        return answer(question, parsePath(path), context, scope);
       } catch (error) {
         if (error instanceof MappingError) ambiguous = error;
         throw error;
       }
     },
   });
+  const message = Object.create(context.message, {
+    text: asked('text'),
+    texts: asked('texts'),
+    er7: asked('er7'),
+    has: asked('has'),
+    isNull: asked('isNull'),
+  }) as Message;
   try {
-    return holds(
-      Object.create(message, {
-        text: method((path) => message.text(path)),
-        texts: method((path) => message.texts(path)),
-        er7: method((path) => message.er7(path)),
-        has: method((path) => message.has(path)),
-        isNull: method((path) => message.isNull(path)),
-      }) as Message,
-    );
+    return holds(message);
   } catch (error) {
     throw ambiguous ?? error;
   }
-}
-
-/** @throws MappingError AMBIGUOUS_SEGMENT */
-function narrowed(path: Path, context: Context, { segment, field }: Scope): Path {
-  if (isNumbered(path)) return path;
-  if (path.segment !== segment) {
-    if (path.segment === 'MSH' || context.isSingle(path.segment)) return path;
-    throw context.ambiguous(path);
-  }
-  const { occurrence, repetition } = context;
-  const isHere = field !== undefined && path.field === field && path.repetition === undefined;
-  if (occurrence === 1 && !isHere) return path;
-  return { ...path, occurrence, repetition: isHere ? repetition : path.repetition };
 }
 
 function isNumbered({ source, segment }: Path): boolean {

@@ -1,6 +1,6 @@
 import type { Message } from '../message/message.js';
 import { MessageError } from '../message/message-error.js';
-import type { Separators } from '../message/separators.js';
+import { parts, type Separators } from '../message/separators.js';
 import { hasEmptyEnds, withoutEmptyEnds } from '../message/empty-ends.js';
 import { MappingError } from './mapping.js';
 import { type Level, type Place, separatorBetween } from './place.js';
@@ -20,6 +20,7 @@ export class Context {
   /** The number of the last place in what a slice has read. */
   reached = 0;
   readonly #hasEmptyEnds: boolean;
+  #found: Map<unknown, unknown> | undefined;
   /** What conditions gave that are about the message as a whole, by their numbers. */
   readonly held: (boolean | undefined)[] = [];
 
@@ -61,23 +62,36 @@ export class Context {
    */
   foreignField(place: Place): string {
     const { segment: name, occurrence } = place;
-    if (name !== 'MSH' && occurrence === undefined && !this.isSingle(name)) throw this.ambiguous(place);
-    let left = occurrence ?? 1;
-    for (const segment of this.message.segments()) {
-      if (segment.is(name) && --left === 0) return this.trimmed(segment.field(place.at[0]));
-    }
-    return '';
+    if (name === 'MSH') return this.trimmed(this.message.segments()[0]!.field(place.at[0]));
+    return this.once(place, () => {
+      if (occurrence === undefined && !this.isSingle(name)) throw this.ambiguous(place);
+      let left = occurrence ?? 1;
+      const found = this.message.segments().find((segment) => segment.is(name) && --left === 0);
+      return found === undefined ? '' : this.trimmed(found.field(place.at[0]));
+    });
+  }
+
+  /** All repetitions of such a field. */
+  foreignRepetitions(place: Place): readonly string[] {
+    const whole = this.foreignField(place);
+    if (whole === '') return [];
+    return this.once(place.at, () => parts(whole, this.separators.repetition));
   }
 
   /** Whether the message has at most one segment of that name. */
   isSingle(name: string): boolean {
-    let found = false;
-    for (const segment of this.message.segments()) {
-      if (!segment.is(name)) continue;
-      if (found) return false;
-      found = true;
-    }
-    return true;
+    return this.once(name, () => {
+      let found = 0;
+      for (const segment of this.message.segments()) if (segment.is(name)) found += 1;
+      return found < 2;
+    });
+  }
+
+  /** What is the same for the whole message is looked for once, for a message may have as many segments as bytes. */
+  once<Value>(key: unknown, find: () => Value): Value {
+    this.#found ??= new Map();
+    if (!this.#found.has(key)) this.#found.set(key, find());
+    return this.#found.get(key) as Value;
   }
 
   ambiguous({ source, segment }: { readonly source: string; readonly segment: string }): MappingError {

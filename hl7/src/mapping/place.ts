@@ -28,7 +28,7 @@ export interface Place {
 const MSH_FIELDS = 28;
 
 /** What paths can name. */
-const MOST_FIELDS = 999;
+export const MOST_FIELDS = 999;
 
 /** All fields of a segment, but for MSH-1 and MSH-2, which are separators. */
 export function allFields(segment: string): string {

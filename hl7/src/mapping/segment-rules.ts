@@ -156,7 +156,7 @@ class RuleCompiler implements Surroundings {
 
   #copy(place: Place, rule: Rule): void {
     const conversion = compileConversions(rule.convert, this.tables);
-    this.#claim(place, rule, conversion === undefined);
+    this.#claim(place, rule, conversion === undefined && rule.else === undefined);
     const write = (one: Place): Write => {
       const text = readPlace(one, one.level, this);
       if (conversion === undefined) return this.#conditioned(text, place, rule);

@@ -1,4 +1,4 @@
-import { part, type Separators } from '../message/separators.js';
+import { part, parts, type Separators } from '../message/separators.js';
 
 /** `MSH`, MSH-1 and MSH-2, as in `MSH|^~\&`. */
 export function headerStart({ field, encodingCharacters }: Separators): string {
@@ -16,6 +16,8 @@ export class SourceSegment {
   #text = '';
   #field = 0;
   #repetition = 0;
+  /** The repetitions of fields of which all were asked for, by the field's number. */
+  readonly #repetitions: (readonly string[] | undefined)[] = [];
 
   /**
    * Turns to a segment, '' for one that there isn't.
@@ -26,6 +28,7 @@ export class SourceSegment {
     this.#separators = separators;
     this.#er7 = er7;
     this.#field = 0;
+    this.#repetitions.length = 0;
     this.#ends[0] = 3;
     // MSH-1 is the separator behind the name, so that MSH-2 begins where other segments' field 1 does.
     this.#ends[1] = 3;
@@ -38,6 +41,11 @@ export class SourceSegment {
       this.#ends[count] = at;
     }
     this.#count = count;
+  }
+
+  /** All of it. */
+  get er7(): string {
+    return this.#er7;
   }
 
   /** How many fields there are; of those behind the last that will be asked for, none. */
@@ -63,5 +71,13 @@ export class SourceSegment {
     this.#repetition = repetition;
     const whole = this.field(field);
     return (this.#text = whole === '' ? '' : part(whole, this.#separators?.repetition, repetition));
+  }
+
+  /** All repetitions of a field, split once: one by one, each would be looked for from the first on. */
+  repetitions(field: number): readonly string[] {
+    const known = this.#repetitions[field];
+    if (known !== undefined) return known;
+    const whole = this.field(field);
+    return (this.#repetitions[field] = whole === '' ? [] : parts(whole, this.#separators?.repetition));
   }
 }

@@ -89,13 +89,12 @@ export function readPlace(place: Place, targetLevel: Level, surroundings: Surrou
   } else if (own) {
     text =
       repetition === '*'
-        ? (context) => context.segment.repetition(field, context.repetition)
+        ? (context) => context.segment.repetitions(field)[context.repetition - 1] ?? ''
         : (context) => context.segment.repetition(field, repetition);
+  } else if (repetition === '*') {
+    text = (context) => context.foreignRepetitions(place)[context.repetition - 1] ?? '';
   } else {
-    text = (context) => {
-      const number = repetition === '*' ? context.repetition : repetition;
-      return part(context.foreignField(place), context.separators.repetition, number);
-    };
+    text = (context) => part(context.foreignField(place), context.separators.repetition, repetition);
   }
   if (level >= COMPONENT) {
     const outer = text;
@@ -116,17 +115,10 @@ export function readPlace(place: Place, targetLevel: Level, surroundings: Surrou
 
 /** How many repetitions there are of the field that a place is in. */
 export function countRepetitions(place: Place, surroundings: Surroundings): (context: Context) => number {
-  const whole: Place = { ...place, level: FIELD };
-  const field = readPlace(whole, FIELD, surroundings);
-  return (context) => {
-    const er7 = field(context);
-    const { repetition } = context.separators;
-    if (er7 === '') return 0;
-    let count = 1;
-    if (repetition === undefined) return count;
-    for (let at = er7.indexOf(repetition); at !== -1; at = er7.indexOf(repetition, at + 1)) count += 1;
-    return count;
-  };
+  const [field] = place.at;
+  if (!isOwn(place, surroundings)) return (context) => context.foreignRepetitions(place).length;
+  surroundings.reads(field);
+  return (context) => context.segment.repetitions(field).length;
 }
 
 /** The first that is not empty of the places in `PID-2.1 or PID-2`. */

@@ -58,27 +58,14 @@ export function hasEmptyEnds(bytes: Uint8Array, from: number, separators: Separa
  * @returns the same string where there is nothing to take off
  */
 export function withoutEmptyEnds(er7: string, separators: Separators, from = 0): string {
+  const bytes = Buffer.from(er7, 'latin1');
+  if (!hasEmptyEnds(bytes, from, separators)) return er7;
   const ranksOf = ranks(separators);
-  const isEmptyBefore = (text: string, at: number, rank: number): boolean => {
-    const before = ranksOf[text.charCodeAt(at - 1)]!;
-    return before > 0 && before < rank && before !== REPETITION;
-  };
-  let kept = er7.slice(0, from);
-  let start = from;
-  for (let at = from; at <= er7.length; at++) {
-    const rank = at === er7.length ? SEGMENT_END : ranksOf[er7.charCodeAt(at)]!;
-    if (rank === 0) continue;
-    let end = at;
-    while (end > start && isEmptyBefore(er7, end, rank)) end--;
-    if (end === at) continue;
-    kept += er7.slice(start, end);
-    if (end === start) {
-      // What came before it may have an empty end only now, as in `a^&|`.
-      let last = kept.length;
-      while (last > from && isEmptyBefore(kept, last, rank)) last--;
-      kept = kept.slice(0, last);
-    }
-    start = at;
+  let length = from;
+  for (let at = from; at <= bytes.length; at++) {
+    const rank = at === bytes.length ? SEGMENT_END : ranksOf[bytes[at]!]!;
+    while (length > from && meansEmptyEnd[(ranksOf[bytes[length - 1]!]! << 3) | rank] === 1) length -= 1;
+    if (at < bytes.length) bytes[length++] = bytes[at]!;
   }
-  return start === from ? er7 : kept + er7.slice(start);
+  return bytes.toString('latin1', 0, length);
 }
