@@ -4,6 +4,7 @@ import { immutable, textMatching, withRule } from './cel-rule.js';
 import { deletion } from './deletion.js';
 import { apiVersion, metadata, port } from './metadata.js';
 import { duration, notLonger } from './quantity.js';
+import { destinationTls } from './tls.js';
 
 const retry = z.strictObject({
   initial: duration('10ms', '1h')
@@ -46,6 +47,7 @@ export const destination = z
               .describe(
                 'Connections that each replica of the sender keeps. Messages of one order go one after another all the same; more connections serve several orders at once.',
               ),
+            tls: destinationTls.optional().describe('TLS with the receiving system. Absent: plain TCP.'),
           })
           .describe('The receiving system, reached over MLLP.'),
         ackTimeout: duration('100ms', '10m')

@@ -11,5 +11,6 @@ export * from './problem.js';
 export * from './quantity.js';
 export * from './resources.js';
 export * from './status.js';
+export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';

@@ -4,6 +4,7 @@ import { distinct, immutable, named, withRule, type Rule } from './cel-rule.js';
 import { deletion } from './deletion.js';
 import { apiVersion, metadata, port, resourceName } from './metadata.js';
 import { duration, size } from './quantity.js';
+import { listenerTls } from './tls.js';
 
 const text = (longest: number): z.ZodString => z.string().min(1, 'must not be empty').max(longest);
 const expression = text(4_096);
@@ -76,6 +77,7 @@ const listener = z.strictObject({
         .describe(
           'How long a message may take from its first byte to its last before its connection is closed.',
         ),
+      tls: listenerTls.optional().describe('TLS with those who connect. Absent: plain TCP.'),
     })
     .describe('Messages come over MLLP (HL7 v2 in its minimal lower layer protocol).'),
   service: withRule(service, {

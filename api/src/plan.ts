@@ -4,6 +4,7 @@ import type { Hub } from './hub.js';
 import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
+import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
 import { deadLetterTopic, outboundTopic, receivedTopic } from './topic-names.js';
 import type { ListenerConfiguration, Role, WorkerConfiguration } from './worker-configuration.js';
 
@@ -26,6 +27,8 @@ export interface Stage {
   readonly replicas: number;
   /** Ports that other systems connect to. */
   readonly ports: readonly { readonly name: string; readonly port: number }[];
+  /** Secrets whose keys must be files for each worker, under the folder that the plan was made for. Absent: none. */
+  readonly secrets?: readonly SecretUse[];
   readonly configuration: WorkerConfiguration;
 }
 
@@ -37,7 +40,9 @@ export interface Plan {
 /** Partitions of a flow's own topics where it orders by field and doesn't say how many. */
 const partitionsByField = 12;
 const health = { host: '0.0.0.0', tcpPort: 9000, httpPort: 9001 } as const;
-const kafkaClient = { sessionTimeoutMs: 10_000, watchdogMs: 60_000 } as const;
+/** How long a TLS handshake may take. A client needs some round trips for it. */
+const handshakeTimeoutMs = 10_000;
+const kafkaClient = { sessionTimeoutMs: 6_000, watchdogMs: 60_000 } as const;
 
 /**
  * Plans all flows and destinations of one namespace.
@@ -47,11 +52,13 @@ const kafkaClient = { sessionTimeoutMs: 10_000, watchdogMs: 60_000 } as const;
  * @param hub the namespace's Hub
  * @param flows with distinct names
  * @param destinations with distinct names
+ * @param secretsFolder where workers find the keys of Secrets, as `<folder>/<secret>/<key>`
  */
 export function plan(
   hub: Hub,
   flows: readonly IntegrationFlow[],
   destinations: readonly Destination[],
+  secretsFolder: string = mountedSecrets,
 ): Plan & { readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const known = new Map<string, Destination>();
@@ -66,10 +73,12 @@ export function plan(
   const stages: Stage[] = [];
   const inUse = new Map<string, IntegrationFlow[]>();
   for (const flow of sound) {
-    planFlow(hub, flow, topics, stages);
+    planFlow(hub, flow, secretsFolder, topics, stages);
     for (const { name } of flow.spec.destinations) inUse.set(name, [...(inUse.get(name) ?? []), flow]);
   }
-  for (const [name, users] of inUse) planDestination(hub, known.get(name)!, users, topics, stages);
+  for (const [name, users] of inUse) {
+    planDestination(hub, known.get(name)!, users, secretsFolder, topics, stages);
+  }
   return { topics, stages, problems };
 }
 
@@ -115,7 +124,13 @@ function soundFlows(
 }
 
 /** One flow's listener, its transformer where it needs one, and the topics they write. */
-function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stage[]): void {
+function planFlow(
+  hub: Hub,
+  flow: IntegrationFlow,
+  secretsFolder: string,
+  topics: Topic[],
+  stages: Stage[],
+): void {
   const { name, namespace } = flow.metadata;
   const { spec } = flow;
   const owner = `IntegrationFlow/${name}`;
@@ -140,6 +155,7 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
   // A stage that would only copy is left out: the listener then writes to the destination's topic itself.
   const direct = spec.transformer === undefined && routes.length === 1 && routes[0]!.when === null;
   const received = receivedTopic(namespace, name);
+  const tls = listenerTls(spec.listener.mllp.tls, secretsFolder);
 
   topics.push(topic(hub, deadLetters, 1, largest, owner));
   stages.push({
@@ -148,6 +164,7 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
     owner,
     replicas,
     ports: [{ name: 'mllp', port: spec.listener.mllp.port }],
+    ...(tls && { secrets: tls.secrets }),
     configuration: {
       ...common,
       role: 'listener',
@@ -157,6 +174,7 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
         port: spec.listener.mllp.port,
         maxConnections: spec.listener.mllp.maxConnections,
         frameTimeoutMs: durationToMs(spec.listener.mllp.frameTimeout),
+        tls: tls?.configuration ?? null,
       },
       maxMessageBytes: largest,
       charset: spec.listener.charset,
@@ -195,6 +213,28 @@ function planFlow(hub: Hub, flow: IntegrationFlow, topics: Topic[], stages: Stag
   });
 }
 
+function listenerTls(
+  tls: IntegrationFlow['spec']['listener']['mllp']['tls'],
+  secretsFolder: string,
+): { configuration: ListenerConfiguration['listen']['tls']; secrets: SecretUse[] } | undefined {
+  if (tls === undefined) return undefined;
+  const { secretName, clientAuth, allowedNames = null, minVersion } = tls;
+  const caSecret = clientAuth === 'None' ? undefined : secretName;
+  const { files, secrets } = tlsFiles(secretsFolder, secretName, caSecret);
+  return {
+    configuration: {
+      certificateFile: files.certificateFile!,
+      keyFile: files.keyFile!,
+      caFile: files.caFile,
+      clientAuth,
+      allowedNames,
+      minVersion,
+      handshakeTimeoutMs,
+    },
+    secrets,
+  };
+}
+
 function schemaConfiguration(
   schema: IntegrationFlow['spec']['listener']['schema'],
 ): ListenerConfiguration['schema'] {
@@ -208,6 +248,7 @@ function planDestination(
   hub: Hub,
   destination: Destination,
   users: readonly IntegrationFlow[],
+  secretsFolder: string,
   topics: Topic[],
   stages: Stage[],
 ): void {
@@ -217,6 +258,8 @@ function planDestination(
   const largest = Math.max(...users.map((flow) => sizeToBytes(flow.spec.listener.maxMessageSize)));
   const outbound = outboundTopic(namespace, name);
   const deadLetters = deadLetterTopic(namespace, name);
+  const { tls } = spec.mllp;
+  const { files, secrets } = tlsFiles(secretsFolder, tls?.secretName, tls?.caSecretName ?? tls?.secretName);
   topics.push(
     topic(hub, outbound, spec.partitions, largest, owner),
     topic(hub, deadLetters, 1, largest, owner),
@@ -227,6 +270,7 @@ function planDestination(
     owner,
     replicas: Math.max(1, hub.spec.zones.length),
     ports: [],
+    ...(secrets.length > 0 && { secrets }),
     configuration: {
       role: 'sender',
       stage: `${name}-sender`,
@@ -244,6 +288,9 @@ function planDestination(
         port: spec.mllp.port,
         connectTimeoutMs: durationToMs(spec.mllp.connectTimeout),
         connections: spec.mllp.connections,
+        tls: tls
+          ? { ...files, serverName: tls.serverName ?? spec.mllp.host, minVersion: tls.minVersion }
+          : null,
       },
       ackTimeoutMs: durationToMs(spec.ackTimeout),
       messagesPerMinute: spec.throttle?.messagesPerMinute ?? null,

@@ -8,6 +8,8 @@ const milliseconds = z.int().min(0);
 const text = z.string().min(1);
 const tcpPort = z.int().min(0).max(65535);
 
+const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
+
 const common = {
   /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
   stage: text,
@@ -53,6 +55,21 @@ export const listenerConfiguration = z.strictObject({
     port: tcpPort,
     maxConnections: z.int().min(1),
     frameTimeoutMs: milliseconds,
+    /** null: plain TCP. */
+    tls: z
+      .strictObject({
+        /** PEM, as the other two; read again when they change. */
+        certificateFile: text,
+        keyFile: text,
+        /** null: clients are not asked for a certificate. */
+        caFile: text.nullable(),
+        clientAuth: z.enum(['None', 'Request', 'Require']),
+        /** null: any name. */
+        allowedNames: z.array(text).nullable(),
+        minVersion: tlsVersion,
+        handshakeTimeoutMs: milliseconds,
+      })
+      .nullable(),
   }),
   maxMessageBytes: z.int().min(1),
   charset: text,
@@ -103,6 +120,18 @@ export const senderConfiguration = z.strictObject({
     port: tcpPort,
     connectTimeoutMs: milliseconds,
     connections: z.int().min(1),
+    /** null: plain TCP. */
+    tls: z
+      .strictObject({
+        /** PEM, as the other two; read again for each connection. null: no certificate is shown. */
+        certificateFile: text.nullable(),
+        keyFile: text.nullable(),
+        /** null: the public authorities. */
+        caFile: text.nullable(),
+        serverName: text,
+        minVersion: tlsVersion,
+      })
+      .nullable(),
   }),
   ackTimeoutMs: milliseconds,
   /** null: as fast as the receiver acknowledges. */

@@ -1,6 +1,7 @@
 export * from './mllp/connection.js';
 export * from './mllp/frame-decoder.js';
 export * from './mllp/mllp-error.js';
+export { type ClientTls, type TlsFailure, tlsFailure, tlsFailureText, type TlsVersion } from './mllp/tls.js';
 export { type Charset, findCharset } from './message/charset.js';
 export { type DraftSegment, MessageDraft } from './message/draft.js';
 export { escapeText } from './message/escape.js';

@@ -42,6 +42,17 @@ export class Metrics {
     'Connections closed for their framing',
     ['flow', 'code'],
   );
+  readonly tlsFailures = this.#counter(
+    'ihub_tls_failures_total',
+    'Connections refused in or right after their TLS handshake',
+    ['flow', 'reason'],
+  );
+  readonly tlsExpiry = new Gauge({
+    name: 'ihub_tls_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate that a listener shows ends, in seconds since 1970',
+    labelNames: ['flow'],
+    registers: [this.registry],
+  });
   readonly connections = new Gauge({
     name: 'ihub_connections',
     help: 'MLLP connections open now',

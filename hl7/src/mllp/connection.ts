@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { encodeFrame, FrameDecoder, type FrameSink } from './frame-decoder.js';
 import { MllpError, type MllpErrorCode } from './mllp-error.js';
+import { type ClientTls, startTls, type TlsFailure, tlsFailure, tlsFailureText } from './tls.js';
 
 /** An acknowledgement is a few hundred bytes; this only bounds what a mad peer can make us hold. */
 const MAX_REPLY_BYTES = 1_048_576;
@@ -13,9 +14,12 @@ export interface MllpConnectionOptions {
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
+  /** How long the connection may take, a TLS handshake included. */
   readonly connectTimeoutMs: number;
   /** Whether TCP probes the peer while the connection is idle; yes unless said otherwise. */
   readonly keepAlive?: boolean;
+  /** Absent: plain TCP. */
+  readonly tls?: ClientTls | undefined;
 }
 
 /**
@@ -32,12 +36,12 @@ export class MllpConnection {
   #endedBy: MllpError | undefined;
 
   /**
-   * Connects.
+   * Connects, and begins TLS where asked.
    *
-   * @throws MllpError CONNECT_FAILED or CONNECT_TIMEOUT
+   * @throws MllpError CONNECT_FAILED, CONNECT_TIMEOUT or, once connected, TLS_FAILED
    */
   static open(options: MllpConnectionOptions): Promise<MllpConnection> {
-    const { host, port, connectTimeoutMs, keepAlive = true } = options;
+    const { host, port, connectTimeoutMs, keepAlive = true, tls } = options;
     const peer = `${host}:${port}`;
     return new Promise((resolve, reject) => {
       const socket = connect({
@@ -47,21 +51,47 @@ export class MllpConnection {
         keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
         noDelay: true,
       });
-      const timer = setTimeout(() => {
+      let connected = false;
+      const fail = (error: MllpError): void => {
+        clearTimeout(timer);
         socket.destroy();
+        reject(error);
+      };
+      const done = (ready: Socket): void => {
+        clearTimeout(timer);
+        ready.off('error', failed);
+        resolve(new MllpConnection(ready, peer));
+      };
+      const timer = setTimeout(() => {
+        if (connected) {
+          fail(tlsError(peer, 'TIMEOUT'));
+          return;
+        }
         const message = `${peer} did not take a connection within ${connectTimeoutMs} ms: check the address and the firewalls on the way`;
-        reject(new MllpError('CONNECT_TIMEOUT', message));
+        fail(new MllpError('CONNECT_TIMEOUT', message));
       }, connectTimeoutMs);
       const failed = (cause: NodeJS.ErrnoException): void => {
-        clearTimeout(timer);
+        if (connected) {
+          fail(tlsError(peer, tlsFailure(cause.code), cause));
+          return;
+        }
         const message = `Cannot connect to ${peer} (${cause.code ?? 'no reason given'}): check the address, and that the receiver runs`;
-        reject(new MllpError('CONNECT_FAILED', message, false, { cause }));
+        fail(new MllpError('CONNECT_FAILED', message, false, { cause }));
       };
-      socket.once('error', failed);
+      socket.on('error', failed);
       socket.once('connect', () => {
-        clearTimeout(timer);
-        socket.off('error', failed);
-        resolve(new MllpConnection(socket, peer));
+        if (tls === undefined) {
+          done(socket);
+          return;
+        }
+        connected = true;
+        try {
+          const secure = startTls(socket, host, tls);
+          secure.on('error', failed);
+          secure.once('secureConnect', () => done(secure));
+        } catch (cause) {
+          fail(tlsError(peer, 'BAD_FILES', cause as Error));
+        }
       });
     });
   }
@@ -72,7 +102,13 @@ export class MllpConnection {
     socket.on('data', (chunk) => this.#read(chunk));
     socket.on('end', () => this.#end('CLOSED', 'closed the connection'));
     socket.on('error', (cause: NodeJS.ErrnoException) => {
-      this.#end('CLOSED', `broke the connection (${cause.code ?? 'no reason given'})`, cause);
+      if (cause.code === 'EPROTO' || cause.code?.startsWith('ERR_SSL_')) {
+        // In TLS 1.3 a receiver looks at our certificate when for us the handshake is over.
+        const failure = tlsFailure(cause.code);
+        this.#end('TLS_FAILED', `ended TLS: ${tlsFailureText(failure, cause.code)}`, cause, failure);
+      } else {
+        this.#end('CLOSED', `broke the connection (${cause.code ?? 'no reason given'})`, cause);
+      }
     });
     socket.on('close', () => this.#end('CLOSED', 'closed the connection'));
   }
@@ -151,12 +187,15 @@ export class MllpConnection {
     }
   }
 
-  #end(code: MllpErrorCode, what: string, cause?: Error): void {
+  #end(code: MllpErrorCode, what: string, cause?: Error, failure?: TlsFailure): void {
     if (this.#endedBy !== undefined) return;
     const exchange = this.#exchange;
     this.#exchange = undefined;
     const unanswered = exchange === undefined ? '' : '; the message was not acknowledged';
-    const options = cause === undefined ? undefined : { cause };
+    const options = {
+      ...(cause !== undefined && { cause }),
+      ...(failure !== undefined && { tlsFailure: failure }),
+    };
     this.#endedBy = new MllpError(
       code,
       `${this.#peer} ${what}${unanswered}`,
@@ -168,6 +207,11 @@ export class MllpConnection {
     clearTimeout(exchange.timer);
     exchange.reject(this.#endedBy);
   }
+}
+
+function tlsError(peer: string, failure: TlsFailure, cause?: NodeJS.ErrnoException): MllpError {
+  const message = `No TLS with ${peer}: ${tlsFailureText(failure, cause?.code)}`;
+  return new MllpError('TLS_FAILED', message, false, { ...(cause && { cause }), tlsFailure: failure });
 }
 
 /** One message that waits for its reply. */

@@ -1,5 +1,14 @@
+import type { TlsFailure } from './tls.js';
+
 export type MllpErrorCode =
-  'CONNECT_FAILED' | 'CONNECT_TIMEOUT' | 'CLOSED' | 'REPLY_TIMEOUT' | 'BAD_REPLY' | 'CANNOT_FRAME' | 'BUSY';
+  | 'CONNECT_FAILED'
+  | 'CONNECT_TIMEOUT'
+  | 'TLS_FAILED'
+  | 'CLOSED'
+  | 'REPLY_TIMEOUT'
+  | 'BAD_REPLY'
+  | 'CANNOT_FRAME'
+  | 'BUSY';
 
 /**
  * What went wrong when sending over MLLP.
@@ -9,13 +18,16 @@ export type MllpErrorCode =
  */
 export class MllpError extends Error {
   override readonly name = 'MllpError';
+  /** Of TLS_FAILED: why. */
+  readonly tlsFailure: TlsFailure | undefined;
 
   constructor(
     readonly code: MllpErrorCode,
     message: string,
     readonly sentAny = false,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly tlsFailure?: TlsFailure },
   ) {
     super(message, options);
+    this.tlsFailure = options?.tlsFailure;
   }
 }

@@ -21,7 +21,7 @@ const configuration: ListenerConfiguration = {
   flow: 'test',
   healthBoard: '',
   peer: '',
-  listen: { host: '127.0.0.1', port: 0, maxConnections: 10, frameTimeoutMs: 300 },
+  listen: { host: '127.0.0.1', port: 0, maxConnections: 10, frameTimeoutMs: 300, tls: null },
   maxMessageBytes: 1_000,
   charset: 'UNICODE UTF-8',
   accept: { versions: null, sendingApplications: ['A'], rules: [] },

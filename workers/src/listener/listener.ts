@@ -4,7 +4,7 @@
  * While Kafka is slow or away it stops reading: what it has not read, the sender still has. A connection that
  * could not be served for `storeTimeoutMs` is closed without a reply, so that its sender tries elsewhere.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListenerConfiguration } from '@integration-hub/api';
 import { parsePath, type Message } from '@integration-hub/hl7';
@@ -14,6 +14,7 @@ import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { compileAcceptance } from './acceptance.js';
 import { ListenerConnection, type ListenerService } from './connection.js';
+import { createMllpServer } from './mllp-server.js';
 
 /** A round of storing that takes longer than this means that Kafka is slow: nothing more is read meanwhile. */
 const slowStoreMs = 1_000;
@@ -44,6 +45,8 @@ export class Listener implements Worker {
     this.#producer = new GatheringProducer({
       connection: { bootstrapServers: configuration.kafka.bootstrapServers, clientId: configuration.stage },
       log: kafkaLog(parts.log),
+      // What is not stored when its sender is let down must not be stored later, behind what that sends elsewhere.
+      retryForMs: configuration.storeTimeoutMs,
     });
     const { flow, healthBoard, peer } = configuration;
     const labels = { flow, health_board: healthBoard, peer };
@@ -58,14 +61,12 @@ export class Listener implements Worker {
       received: parts.metrics.received.labels(labels),
       acknowledged: parts.metrics.acknowledged.labels(labels),
     };
-    // A sender that ends its side first still gets the acknowledgements of what it sent.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      this.#admit(socket),
-    );
-    this.#server.maxConnections = configuration.listen.maxConnections;
-    this.#server.on('drop', () =>
-      parts.log.warn('connection refused: too many connections', { code: 'TOO_MANY_CONNECTIONS' }),
-    );
+    this.#server = createMllpServer(configuration.listen, {
+      flow,
+      log: parts.log,
+      metrics: parts.metrics,
+      admit: (socket) => this.#admit(socket),
+    });
   }
 
   get ready(): boolean {
@@ -95,6 +96,10 @@ export class Listener implements Worker {
   }
 
   #admit(socket: Socket): void {
+    if (!this.#listening) {
+      socket.destroy(); // Its TLS handshake has outlasted our listening.
+      return;
+    }
     const connection = new ListenerConnection(socket, this.#service);
     this.#connections.add(connection);
     const gauge = this.#parts.metrics.connections.labels(this.#configuration.flow);

@@ -34,7 +34,7 @@ describe('Delivery', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const mllp = { host: '127.0.0.1', port, connectTimeoutMs: 1_000, connections: 1 };
+    const mllp = { host: '127.0.0.1', port, connectTimeoutMs: 1_000, connections: 1, tls: null };
     delivery = new Delivery({ mllp, ackTimeoutMs: 150, destination: 'mpi' });
   });
   afterEach(() => {

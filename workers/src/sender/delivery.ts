@@ -7,6 +7,7 @@ import {
   MllpError,
   readAcknowledgement,
 } from '@integration-hub/hl7';
+import { readTlsFiles, TlsFilesError } from '../tls-files.js';
 
 /** How one delivery ended. */
 export type Outcome =
@@ -62,10 +63,10 @@ export class Delivery {
     const { mllp, ackTimeoutMs, destination } = this.#configuration;
     if (this.#connection && !(await this.#connection.isUsable())) this.close();
     try {
-      this.#connection ??= await MllpConnection.open(mllp);
+      this.#connection ??= await open(mllp);
     } catch (error) {
-      if (!(error instanceof MllpError)) throw error;
-      return { kind: 'failed', code: error.code, reason: error.message, unreachable: true };
+      if (!(error instanceof MllpError || error instanceof TlsFilesError)) throw error;
+      return { kind: 'failed', code: codeOf(error), reason: error.message, unreachable: true };
     }
     try {
       const reply = readAcknowledgement(await this.#connection.exchange(bytes, ackTimeoutMs));
@@ -89,9 +90,25 @@ export class Delivery {
         return { kind: 'undeliverable', code: error.code, reason: error.message };
       }
       if (error instanceof MllpError || error instanceof MessageError) {
-        return { kind: 'failed', code: error.code, reason: error.message, unreachable: false };
+        // Who does not want our certificate will not want it with another message either.
+        const unreachable = error.code === 'TLS_FAILED';
+        return { kind: 'failed', code: codeOf(error), reason: error.message, unreachable };
       }
       throw error;
     }
   }
+}
+
+/** Reads the certificate files for each connection, so that new ones are in use from the next connection on. */
+async function open(mllp: SenderConfiguration['mllp']): Promise<MllpConnection> {
+  if (mllp.tls === null) return MllpConnection.open({ ...mllp, tls: undefined });
+  const { serverName, minVersion } = mllp.tls;
+  return MllpConnection.open({ ...mllp, tls: { ...readTlsFiles(mllp.tls), serverName, minVersion } });
+}
+
+/** Says of a failure of TLS which: TLS_EXPIRED, TLS_UNKNOWN_AUTHORITY … */
+function codeOf(error: MllpError | MessageError | TlsFilesError): string {
+  return error instanceof MllpError && error.tlsFailure !== undefined
+    ? `TLS_${error.tlsFailure}`
+    : error.code;
 }
