@@ -321,7 +321,13 @@ export class OperatorUnderTest {
   }
 
   get leads(): boolean {
-    return this.lines.some(({ message }) => message === 'this process leads now');
+    return this.leadsSince !== undefined;
+  }
+
+  /** When it became the leader, as Date.now(). */
+  get leadsSince(): number | undefined {
+    const line = this.lines.find(({ message }) => message === 'this process leads now');
+    return line && Date.parse(line.timestamp as string);
   }
 
   async get(path: string): Promise<{ status: number; text: string }> {

@@ -153,8 +153,17 @@ export class ApiClient {
   }
 
   /** @throws ApiError; isNotFound() tells whether there is no such object */
-  async get(type: ResourceType, metadata: Pick<ObjectMeta, 'name' | 'namespace'>): Promise<KubeObject> {
-    return (await this.#json({ verb: 'get', type, path: objectPath(type, metadata) })) as KubeObject;
+  async get(
+    type: ResourceType,
+    metadata: Pick<ObjectMeta, 'name' | 'namespace'>,
+    timeoutMs = requestTimeoutMs,
+  ): Promise<KubeObject> {
+    return (await this.#json({
+      verb: 'get',
+      type,
+      path: objectPath(type, metadata),
+      timeoutMs,
+    })) as KubeObject;
   }
 
   /**

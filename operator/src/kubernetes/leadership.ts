@@ -93,10 +93,14 @@ export class Leadership {
   /** @returns whose the Lease is now; unknown where another write came between */
   async #acquireOrRenew(now: number): Promise<'this' | 'another' | 'unknown'> {
     const { client, namespace, name, identity, durationMs } = this.#options;
-    const lease = await client.get(resourceTypes.lease, { namespace, name }).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    // So short that a request that hangs can be made again in time.
+    const timeoutMs = durationMs / 4;
+    const lease = await client
+      .get(resourceTypes.lease, { namespace, name }, timeoutMs)
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
     if (lease === undefined) {
       const made = {
         apiVersion: resourceTypes.lease.apiVersion,
@@ -112,7 +116,6 @@ export class Leadership {
     const heldMs = (spec.leaseDurationSeconds ?? 0) * 1000;
     const isFree = !spec.holderIdentity || now - this.#seen.at >= heldMs;
     if (spec.holderIdentity !== identity && !isFree) return 'another';
-    const timeoutMs = durationMs / 3;
     const renewed = { ...lease, spec: this.#spec(spec) };
     return this.#write(() => client.replace(resourceTypes.lease, renewed, timeoutMs));
   }

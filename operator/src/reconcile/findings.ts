@@ -46,6 +46,12 @@ export function topicsFinding(state: TopicsState, topics: number): Finding {
   }
 }
 
+/** What the API server does not let the operator make, in its own words. */
+export function refusalFinding(sentence: string): Finding {
+  const message = `The cluster refuses an object of it: ${sentence}`;
+  return { type: 'Applied', status: 'False', reason: 'ObjectRefused', message };
+}
+
 /** Listening: whether messages are taken in. */
 export function listeningFinding(listener: StageState | undefined): Finding {
   const type = 'Listening';
@@ -78,7 +84,8 @@ export function deliveringFinding(ways: readonly Way[], now: number): Finding {
     const stuckForMs = backlog?.stuckSince === undefined ? 0 : now - backlog.stuckSince;
     if (stuckForMs < stuckAfterMs) continue;
     // No figures: a message that changed with each would be written each time.
-    const message = `${stage} has messages to take and has taken none since ${new Date(backlog!.stuckSince!).toISOString()}; its log says why. Nothing is lost meanwhile.`;
+    const since = new Date(backlog!.stuckSince!).toISOString();
+    const message = `${stage} has not got further since ${since}, though messages wait for it; its log says why.`;
     return { type, status: 'False', reason: 'Stuck', message };
   }
   return { type, status: 'True', reason: 'Delivering', message: 'Every stage has a ready worker.' };

@@ -1,6 +1,7 @@
 /** Makes the world as one resource says, however it came to be as it is. */
 import { deadLetterTopic, type IntegrationFlow } from '@integration-hub/api';
 import { checkConfiguration } from '@integration-hub/workers';
+import { ApiError } from '../kubernetes/api-error.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { Share } from '../namespace-plans.js';
 import { annotations, drainFinalizer, hashOf } from '../render/names.js';
@@ -10,12 +11,13 @@ import {
   deliveringFinding,
   listeningFinding,
   problemFinding,
+  refusalFinding,
   stuckAfterMs,
   topicsFinding,
   zonesFinding,
   type Way,
 } from './findings.js';
-import { applyStages, leftoverStages } from './stages.js';
+import { applyStages, leftoverStages, type StagesInput } from './stages.js';
 import type { StageState } from './stage-state.js';
 import { writeStatus } from './status.js';
 import { keyOf, observe, runningConfigurations, subjectOf, type Subject, type World } from './world.js';
@@ -131,7 +133,7 @@ export class Reconciler {
       everyMs: leftovers.length > 0 ? leftoverEveryMs : world.statusEveryMs,
     });
     const topicsState = kafka.topics(topics);
-    await applyStages(world, {
+    const refusal = await this.#applyStages({
       subject,
       owner: resource,
       hub: plan.hub,
@@ -144,7 +146,10 @@ export class Reconciler {
     // Of a new resource there is nothing to say yet; Kafka answers, or not, within seconds.
     if (topicsState.state === 'pending' && resource.status === undefined) return undefined;
 
-    const findings: Finding[] = [topicsFinding(topicsState, topics.length)];
+    const findings: Finding[] = [
+      ...(refusal === undefined ? [] : [refusalFinding(refusal)]),
+      topicsFinding(topicsState, topics.length),
+    ];
     const states = stages.map((stage) => observe(world, namespace, stage.name));
     if (flow) findings.push(listeningFinding(observe(world, namespace, `${name}-listener`)));
     const users = plan.usersOf(name);
@@ -179,11 +184,23 @@ export class Reconciler {
       ...(flow && this.#flowStatus(flow, share, kafka)),
       ...(destination && { flows: [...users], ...destinationCounts(share, kafka, namespace, name) }),
     });
-    // Nothing tells when a backlog becomes stuck.
+    // Nothing tells when a quota or a port becomes free, or a backlog stuck.
+    if (refusal !== undefined) return soonMs;
     const mayBeStuck = backlogs.some(
       ({ group, topic }) => kafka.backlog(group, topic)?.stuckSince !== undefined,
     );
     return mayBeStuck ? Math.min(soonMs, stuckAfterMs) : undefined;
+  }
+
+  /** @returns why the API server refuses an object, where it does for a reason that trying at once won't change */
+  async #applyStages(input: StagesInput): Promise<string | undefined> {
+    try {
+      await applyStages(this.#world, input);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ApiError && [400, 403, 422].includes(error.status)) return error.message;
+      throw error;
+    }
   }
 
   async #addFinalizer(type: ResourceType, resource: KubeObject): Promise<KubeObject> {

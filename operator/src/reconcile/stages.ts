@@ -44,9 +44,9 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
   for (const { type, object } of ownedObjects(world, subject.key)) {
     const stage = object.metadata.name;
     if (planned.has(stage)) {
-      const isMade = stages.some(({ name, ports }) => name === stage && ports.length === 0);
-      // A stage that has no ports (any more) has no Service.
-      if (type !== resourceTypes.service || !isMade) continue;
+      // A stage without ports has no Service.
+      const hasPorts = stages.some(({ name, ports }) => name === stage && ports.length > 0);
+      if (type !== resourceTypes.service || hasPorts) continue;
     } else if (!idle.has(stage)) continue;
     await world.applier.remove(type, object, 'it is no longer planned');
   }
