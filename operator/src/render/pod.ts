@@ -1,5 +1,5 @@
 import type { V1Affinity, V1PodSpec, V1Probe, V1TopologySpreadConstraint } from '@kubernetes/client-node';
-import { cpuToMillis, sizeToBytes, type Hub, type Stage } from '@integration-hub/api';
+import { cpuToMillis, secretsFolder, sizeToBytes, type Hub, type Stage } from '@integration-hub/api';
 import type { Plain } from '../kubernetes/object.js';
 import { selectorLabels } from './names.js';
 import type { RenderInput } from './stage-objects.js';
@@ -19,6 +19,7 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
   const { workers, zones } = hub.spec;
   const { health, role } = stage.configuration;
   const { cpu, memory } = workers.resources[role];
+  const secrets = (stage.secrets ?? []).map((secret, index) => ({ ...secret, volume: `secret-${index}` }));
   return {
     serviceAccountName: stage.name,
     automountServiceAccountToken: false,
@@ -29,6 +30,8 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
       runAsNonRoot: true,
       runAsUser: user,
       runAsGroup: user,
+      // A Secret's files are root's; the worker reads them by this group.
+      fsGroup: user,
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...(workers.imagePullSecrets.length > 0 && { imagePullSecrets: workers.imagePullSecrets }),
@@ -69,12 +72,27 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
         volumeMounts: [
           { name: 'configuration', mountPath: configurationFolder, readOnly: true },
           { name: 'tmp', mountPath: '/tmp' },
+          // The folder, not its files by subPath, which are never renewed: workers notice a rotated Secret themselves.
+          ...secrets.map(({ name, volume }) => ({
+            name: volume,
+            mountPath: `${secretsFolder}/${name}`,
+            readOnly: true,
+          })),
         ],
       },
     ],
     volumes: [
       { name: 'configuration', configMap: { name: stage.name } },
       { name: 'tmp', emptyDir: {} },
+      ...secrets.map(({ name, keys, volume }) => ({
+        name: volume,
+        secret: {
+          secretName: name,
+          optional: false,
+          defaultMode: 0o440,
+          items: keys.map((key) => ({ key, path: key })),
+        },
+      })),
     ],
   };
 }

@@ -145,6 +145,22 @@ describe('rendering of a stage', () => {
     });
   });
 
+  it('mounts the Secrets that a stage reads, and no other', () => {
+    const hub = hubOf();
+    const stage = { ...stagesOf(hub)[0]!, secrets: [{ name: 'phw-tls', keys: ['tls.crt', 'tls.key'] }] };
+    const deployment = renderStage({ stage, hub, owner, image: 'ihub:1', command: ['node'] }).at(-1)!.object;
+    expect(at(deployment, `${pod}.containers.0.volumeMounts.2`)).to.deep.equal({
+      name: 'secret-0',
+      mountPath: '/etc/ihub-secrets/phw-tls',
+      readOnly: true,
+    });
+    expect(at(deployment, `${pod}.volumes.2.secret.items`)).to.deep.equal([
+      { key: 'tls.crt', path: 'tls.crt' },
+      { key: 'tls.key', path: 'tls.key' },
+    ]);
+    expect(at(objects('listener').get('Deployment')!, `${pod}.volumes`)).to.have.lengthOf(2);
+  });
+
   it('opens no more than what is needed', () => {
     const rules = (role: Stage['role'], direction: string): unknown =>
       at(objects(role).get('NetworkPolicy')!, `spec.${direction}`);
