@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { KubeConfig, loadAllYaml, loadYaml } from '@kubernetes/client-node';
+import { fetchKafka, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
 import { tool } from './cluster/tools.js';
@@ -425,6 +427,47 @@ describe('the chart', function () {
       const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
       child.kill();
       expect(JSON.parse(line)).to.deep.include({ event: 'listening', port });
+    });
+
+    it('a Kafka with the development Kafka’s settings and commands', async () => {
+      const [port, controller] = (await freePorts(2)).map(String);
+      const objects = await render({ kafka: { enabled: true } });
+      const ofKafka = (kind: string): Rendered =>
+        objects.find((one) => one.kind === kind && one.metadata.name === 'kafka')!;
+      const { spec } = ofKafka('StatefulSet') as {
+        spec: { template: { spec: { containers: [{ command: string[] }] } } };
+      };
+      const script = spec.template.spec.containers[0].command.at(-1)!;
+      const [, format] = /kafka-storage\.sh (format .*) -c /.exec(script)!;
+      const properties = join(directory, 'server.properties');
+      const settings = ofKafka('ConfigMap')
+        .data!['server.properties']!.replaceAll('9093', controller!)
+        .replaceAll('9092', port!)
+        .replace(`kafka.${namespace}.svc`, '127.0.0.1')
+        .replace('/var/lib/kafka/data', join(directory, 'kafka'));
+      await writeFile(properties, settings);
+
+      const java = process.env.JAVA_HOME === undefined ? 'java' : join(process.env.JAVA_HOME, 'bin/java');
+      const onKafka = ['-Xmx384m', '-cp', join(await fetchKafka(), '*')];
+      const storage = [...onKafka, 'kafka.tools.StorageTool', ...format!.split(' '), '-c', properties];
+      // A pod that starts again finds its storage formatted.
+      for (let start = 0; start < 2; start += 1) await promisify(execFile)(java, storage);
+      const broker = spawn(java, [...onKafka, 'kafka.Kafka', properties], { stdio: 'ignore' });
+      const ended = once(broker, 'exit');
+      try {
+        const connection = { bootstrapServers: [`127.0.0.1:${port!}`], clientId: 'test' };
+        let admin: TopicAdmin | undefined;
+        const connect = async (): Promise<boolean> => {
+          admin = await TopicAdmin.connect({ connection }).catch(() => undefined);
+          return admin !== undefined;
+        };
+        await until('Kafka answers', connect, 60_000);
+        expect(await admin!.brokers()).to.have.length(1);
+        await admin!.close();
+      } finally {
+        broker.kill('SIGKILL');
+        await ended;
+      }
     });
   });
 

@@ -1,0 +1,215 @@
+/** The chart and the development overlay in a real cluster of two zones: installed, used, upgraded and removed. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { builtInMapping, Message, MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
+import { expect } from 'chai';
+import { type Cluster, loadImage, startCluster, stopCluster } from './cluster/cluster.js';
+import { packHubImage } from './cluster/hub-image.js';
+import { startKafka } from './cluster/kafka.js';
+import { tool } from './cluster/tools.js';
+import { numbered } from './hospital.js';
+import { until } from './hub-under-test.js';
+
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const sample = (name: string): Promise<Buffer> =>
+  readFile(join(project, `manifests/flows/samples/${name}.hl7`));
+const operatorNamespace = 'integration-hub';
+const namespace = 'integration-hub-dev';
+
+/** A line of the mock receiver's log. */
+interface Arrival {
+  event: string;
+  controlId: string;
+  trigger: string;
+  bytes: number;
+}
+
+describe('the chart in two zones', function () {
+  // The first cluster on a machine is built.
+  this.timeout(1_500_000);
+
+  let cluster: Cluster | undefined;
+  let directory: string;
+
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cluster!.api.kubectl(args);
+    expect(code, `kubectl ${args.join(' ')}: ${stderr}`).to.equal(0);
+    return stdout.trim();
+  };
+  const helm = async (...args: string[]): Promise<string> => {
+    const env = {
+      ...process.env,
+      KUBECONFIG: cluster!.api.kubeconfig,
+      HELM_CACHE_HOME: join(directory, 'cache'),
+      HELM_CONFIG_HOME: join(directory, 'config'),
+      HELM_DATA_HOME: join(directory, 'data'),
+    };
+    const { stdout } = await promisify(execFile)(await tool('helm'), [...args, '-n', operatorNamespace], {
+      env,
+    });
+    return stdout;
+  };
+  const upgrade = (...args: string[]): Promise<string> =>
+    helm(
+      ...['upgrade', '--install', '--create-namespace', '--wait', '--timeout=180s'],
+      ...['integration-hub', join(project, 'charts/integration-hub'), '--set', 'image.tag=dev'],
+      ...['--set', 'zones={zone-a,zone-b}', '--set', 'mockReceiver.enabled=true', ...args],
+    );
+  const arrivals = async (): Promise<Arrival[]> => {
+    const log = await kubectl('logs', '-n', operatorNamespace, 'deployment/mock-mpi');
+    return log
+      .split('\n')
+      .map((line) => JSON.parse(line) as Arrival)
+      .filter(({ event }) => event === 'message');
+  };
+  const zonesOf = async (place: string, selector: string): Promise<string[]> => {
+    const nodes = await kubectl(
+      ...['get', 'pods', '-n', place, '-l', selector, '--field-selector=status.phase=Running'],
+      ...['-o', 'jsonpath={.items[*].spec.nodeName}'],
+    );
+    return nodes.split(' ').sort();
+  };
+  /** Sends a message to the Service of a flow's listener, which must acknowledge it. */
+  async function send(flow: string, message: Buffer): Promise<string> {
+    const where = '{.spec.clusterIP}:{.spec.ports[0].port}';
+    const service = await kubectl(
+      ...['get', 'service', '-n', namespace, `${flow}-listener`, '-o', `jsonpath=${where}`],
+    );
+    const [host = '', port] = service.split(':');
+    const connection = await MllpConnection.open({ host, port: Number(port), connectTimeoutMs: 10_000 });
+    const reply = readAcknowledgement(await connection.exchange(message, 60_000));
+    await connection.close();
+    expect(reply.code, flow).to.equal('AA');
+    return reply.controlId;
+  }
+
+  before(async function () {
+    if (process.getuid?.() !== 0) {
+      console.log('    skipped: a cluster can be started by root only (sudo -E npx mocha …)');
+      this.skip();
+    }
+    cluster = await startCluster({ wait: 600_000 });
+    directory = await mkdtemp(join(tmpdir(), 'ihub-install-'));
+    const image = join(directory, 'hub.tar');
+    await packHubImage(image);
+    await loadImage(image);
+  });
+  after(async () => {
+    if (cluster === undefined) return;
+    await stopCluster();
+    await rm(directory, { recursive: true });
+  });
+
+  it('runs an operator in each zone', async () => {
+    await upgrade();
+    const selector = 'app.kubernetes.io/component=operator';
+    expect(await zonesOf(operatorNamespace, selector)).to.deep.equal(['zone-a', 'zone-b']);
+  });
+
+  it('makes every flow of the development overlay Ready, in both zones', async () => {
+    const { bootstrapServers } = await startKafka({ brokersPerZone: 1 });
+    const hub = {
+      ...{ apiVersion: 'integrationhub.dev/v1alpha1', kind: 'Hub', metadata: { name: 'hub', namespace } },
+      spec: { kafka: { bootstrapServers, replicationFactor: 2 } },
+    };
+    await writeFile(join(directory, 'hub.json'), JSON.stringify(hub));
+    const overlay = relative(directory, join(project, 'manifests/overlays/dev'));
+    const patched = { resources: [overlay], patches: [{ path: 'hub.json' }] };
+    await writeFile(join(directory, 'kustomization.yaml'), JSON.stringify(patched));
+    await kubectl('apply', '-k', directory);
+    try {
+      await kubectl(
+        'wait',
+        '-n',
+        namespace,
+        '--for=condition=Ready',
+        'iflow,dest,hub',
+        '--all',
+        '--timeout=300s',
+      );
+      await kubectl(
+        'wait',
+        '-n',
+        namespace,
+        '--for=condition=ZoneRedundant',
+        'iflow',
+        '--all',
+        '--timeout=120s',
+      );
+    } catch (error) {
+      console.log(await kubectl('get', 'iflow,dest,hub,pods', '-A', '-o', 'wide'));
+      throw error;
+    }
+    expect(await zonesOf(namespace, 'app.kubernetes.io/instance=phw-to-mpi-listener')).to.deep.equal([
+      'zone-a',
+      'zone-b',
+    ]);
+  });
+
+  it('takes the samples at each listener’s Service, and what the mappings make of them arrives', async () => {
+    for (const [flow, mapping] of Object.entries({
+      'phw-to-mpi': 'phw',
+      'paris-to-mpi': 'identity',
+      'chemocare-to-mpi': 'chemocare',
+      'pims-to-mpi': 'pims',
+      'mosaiq-to-mpi': 'identity',
+    })) {
+      const message = await sample(flow);
+      const expected = builtInMapping(mapping).map(Message.parse(message));
+      const controlId = await send(flow, message);
+      const arrived = async (): Promise<boolean> =>
+        (await arrivals()).some(
+          (one) => one.controlId === controlId && one.bytes === Buffer.from(expected.toString()).length,
+        );
+      await until(`${controlId} of ${flow} arrives`, arrived, 60_000).catch(async (error: unknown) => {
+        throw new Error(`${String(error)}; there are ${JSON.stringify(await arrivals())}`);
+      });
+    }
+  });
+
+  it('shows the counts', async () => {
+    const count = (path: string) => async (): Promise<string> =>
+      kubectl('get', 'iflow', '-n', namespace, 'phw-to-mpi', '-o', `jsonpath={.status.counts.${path}}`);
+    await until('received is shown', async () => (await count('received')()) === '1', 90_000);
+    await until('sent is shown', async () => (await count('sent')()) === '1', 90_000);
+    expect(await kubectl('get', 'iflow', '-n', namespace, 'phw-to-mpi')).to.match(/True +2\/2 +1 +1 +0 +0/);
+  });
+
+  it('is upgraded while messages flow, and none is lost', async () => {
+    const message = await sample('paris-to-mpi');
+    const sent: string[] = [];
+    const upgrading = new AbortController();
+    const upgraded = upgrade('--set', 'operator.logLevel=debug').finally(() => upgrading.abort());
+    while (!upgrading.signal.aborted) {
+      const controlId = `upgrade-${sent.length}`;
+      await send('paris-to-mpi', numbered(message, controlId));
+      sent.push(controlId);
+      // The receiver bears ten a second.
+      await sleep(200);
+    }
+    await upgraded;
+    expect(sent).to.have.length.of.at.least(3);
+    const missing = async (): Promise<string[]> => {
+      const arrived = new Set((await arrivals()).map((one) => one.controlId));
+      return sent.filter((one) => !arrived.has(one));
+    };
+    await until('all have arrived', async () => (await missing()).length === 0, 60_000);
+  });
+
+  it('goes without a trace: flows drain first, then the operator', async () => {
+    await kubectl('delete', '-n', namespace, 'iflow,dest', '--all', '--timeout=120s');
+    await kubectl('delete', 'namespace', namespace, '--timeout=120s');
+    await helm('uninstall', 'integration-hub', '--wait');
+    await kubectl('delete', 'namespace', operatorNamespace, '--timeout=120s');
+    const kept = await kubectl('get', 'crd', '-o', 'name');
+    expect(kept.split('\n').filter((name) => name.endsWith('integrationhub.dev'))).to.have.length(3);
+    expect(await kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name')).not.to.contain(
+      'integration-hub',
+    );
+  });
+});
