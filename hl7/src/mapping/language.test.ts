@@ -57,6 +57,8 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ['- copy: ZAB-1..3', 'ZAB|||', ''],
     ['- copy: ZAB', 'ZAB|1|a^b&c~d||4', 'ZAB|1|a^b&c~d||4'],
     ['- copy: ZAB', 'ZAB', ''],
+    ['- copy: ZAB-1..9\n- set: ZAB-12\n  value: x', 'ZAB|1|2', 'ZAB|1|2||||||||||x'],
+    ['- copy: ZAB-1.1..3\n- set: ZAB-1.5\n  value: x', 'ZAB|a^^', 'ZAB|a^^^^x'],
     ['- copy: ZAB-1', 'ZAB|a^b&c~d^e\\T\\~', 'ZAB|a^b&c~d^e\\T\\~'],
     ['- copy: ZAB-1.2', 'ZAB|a^b&x^c~d^e', 'ZAB|^b&x'],
     ['- copy: ZAB-1.2..3', 'ZAB|a^b^c^d', 'ZAB|^b^c'],
@@ -447,9 +449,25 @@ describe('the mapping language', () => {
         const needs = `other segments: copy\nsegments: {ZAB: [{set: '${path}', value: x}]}`;
         expect(codeOf(() => mapped(needs, ['MSH|^|252', 'ZAB']))).to.equal('NO_SEPARATOR');
       }
+      for (const path of ['ZAB-1.1.2', 'ZAB-1[2].1']) {
+        const needs = `other segments: copy\nsegments: {ZAB: [copy: ZAB-1, {set: '${path}', value: x}]}`;
+        expect(codeOf(() => mapped(needs, ['MSH|^|252', 'ZAB|a^b']))).to.equal('NO_SEPARATOR');
+      }
       const escapes = 'other segments: copy\nsegments: {ZAB: [{set: ZAB-1, value: a^b}]}';
       expect(codeOf(() => mapped(escapes, ['MSH|^|252', 'ZAB']))).to.equal('NO_SEPARATOR');
       expect(mapped(escapes, ['MSH|$~\\|252', 'ZAB'])[1]).to.equal('ZAB|a^b');
+    });
+
+    it('separators are those of each message, not of the first', () => {
+      const mapping = compiled('other segments: copy\nsegments: {ZAB: [{set: ZAB-2, value: a|b$c}]}');
+      const made = ['MSH|^~\\&|\rZAB|', 'MSH$*%!@$\rZAB$', 'MSH|^~\\&|\rZAB|'].map((text) =>
+        mapping.map(Message.parse(Buffer.from(text))).toString(),
+      );
+      expect(made).to.deep.equal([
+        'MSH|^~\\&\rZAB||a\\F\\b$c\r',
+        'MSH$*%!@\rZAB$$a|b!F!c\r',
+        'MSH|^~\\&\rZAB||a\\F\\b$c\r',
+      ]);
     });
 
     it('character set is read and written', () => {

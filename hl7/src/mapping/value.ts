@@ -177,11 +177,11 @@ function compileComponents(
     );
   }
   const inner: Place = { ...target, level: COMPONENT };
+  // In the order of their numbers, as numbers among an object's keys are.
   const parts = Object.entries(components).map(([number, value]) => ({
     number: Number(number),
     ...compileValue(typeof value === 'string' ? { value } : value, inner, surroundings),
   }));
-  parts.sort((a, b) => a.number - b.number);
   return {
     each: theOneOf(parts.map(({ each }) => each)),
     text: (context) => {
