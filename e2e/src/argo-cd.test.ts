@@ -228,6 +228,18 @@ describe('for Argo CD', function () {
       }
     });
 
+    it('and the finalizer are no difference to what was applied', async () => {
+      const overlay = join(project, 'manifests/overlays/dev');
+      await cluster.kubectl('apply', '--server-side', '-k', overlay);
+      const seen = async (): Promise<boolean> => {
+        const flow = await cluster.get('IntegrationFlow', 'integration-hub-dev', 'phw-to-mpi');
+        return flow?.metadata.finalizers !== undefined && flow.status !== undefined;
+      };
+      await until('the operator has written to it', seen, 40_000);
+      // It fails where there is a difference.
+      await cluster.kubectl('diff', '--server-side', '-k', overlay);
+    });
+
     it('of what is paused is Suspended, and as before when it goes on', async () => {
       const ns = 'pauses';
       await cluster.hub(ns);
