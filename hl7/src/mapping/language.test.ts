@@ -69,6 +69,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ['- copy: ZAB-1.2.2..3', 'ZAB|a^b&c&d&e', 'ZAB|^&c&d'],
     ['- copy: ZAB-1[2]', 'ZAB|a~b^c~d', 'ZAB|~b^c'],
     ['- copy: ZAB-1[2], ZAB-1[3].1', 'ZAB|a~b^c~d^e', 'ZAB|~b^c~d'],
+    ['- copy: ZAB-1[1], ZAB-1[2]', 'ZAB|a^b~c^d~e', 'ZAB|a^b~c^d'],
     ['- copy: ZAB-1[*]', 'ZAB|a~~b^c~', 'ZAB|a~~b^c~'],
     ['- copy: ZAB-1[*].2', 'ZAB|a^b~c~d^e', 'ZAB|^b~~^e'],
     ['- copy: ZAB-1[*].1, ZAB-1[*].3', 'ZAB|a^b^c~~d^e', 'ZAB|a^^c~~d'],
@@ -480,6 +481,11 @@ describe('the mapping language', () => {
         'UNENCODABLE_TEXT',
       );
     });
+  });
+
+  it('reads other segments as if they had no empty ends', () => {
+    const yaml = 'other segments: copy\nsegments:\n  ZAB:\n    - set: ZAB-1.1\n      from: PV1-1 or PV1-2';
+    expect(mapped(yaml, [MSH, 'PV1|^^|a^b^^', 'ZAB'])).to.deep.equal([MSH, 'PV1||a^b', 'ZAB|a\\S\\b']);
   });
 
   it('compares what has empty ends as if it had none', () => {
