@@ -34,7 +34,7 @@ export function retryFor(milliseconds: number): RetryOptions {
 
 /** Makes a kafkajs client; it connects to nothing yet. */
 export function openClient(settings: ClientSettings): Client {
-  const { connection, log, requestTimeoutMs = 10_000, connectionTimeoutMs = 2_000 } = settings;
+  const { connection, log, requestTimeoutMs = 5_000, connectionTimeoutMs = 2_000 } = settings;
   const sockets = new Set<net.Socket>();
   let discarded = false;
   const kafka = new kafkajs.Kafka({
@@ -66,9 +66,18 @@ export function openClient(settings: ClientSettings): Client {
     kafka,
     discard: () => {
       discarded = true;
-      for (const socket of sockets) socket.destroy(new Error('the client has been discarded'));
+      for (const socket of sockets) discardSocket(socket, new Error('the client has been discarded'));
     },
   };
+}
+
+/**
+ * Closes a socket with a reset. What is left in the kernel's hands of a request would otherwise still reach a broker
+ * that can't be reached at present, and be written long after it was given up.
+ */
+function discardSocket(socket: net.Socket, error: Error): void {
+  if (socket.connecting || socket instanceof tls.TLSSocket) socket.destroy(error);
+  else socket.resetAndDestroy().emit('error', error);
 }
 
 /** Texts of kafkajs that are no news: what it retries or what is part of every day. */

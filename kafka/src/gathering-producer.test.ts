@@ -200,6 +200,26 @@ describe('the gathering producer', function () {
     expect(await kafka.values(topic)).to.deep.equal(['before', 'after']);
   });
 
+  it('counts the wait for the round before as time in which a record is tried', async () => {
+    const topic = await kafka.topic();
+    const producer = open({ retryForMs: 4_000, requestTimeoutMs: 20_000 });
+    await producer.produce(textRecord(topic, 'before'));
+    process.kill(kafka.broker.pid, 'SIGSTOP');
+    try {
+      const first = outcome(producer.produce(textRecord(topic, 'first')));
+      await delay(500);
+      const since = performance.now();
+      const second = outcome(producer.produce(textRecord(topic, 'second')));
+      await delay(2_000);
+      process.kill(kafka.broker.pid, 'SIGCONT');
+      expect(await first).to.equal('stored');
+      process.kill(kafka.broker.pid, 'SIGSTOP');
+      if ((await second) === 'NOT_STORED') expect(performance.now() - since).to.be.within(3_500, 5_000);
+    } finally {
+      process.kill(kafka.broker.pid, 'SIGCONT');
+    }
+  });
+
   it('rides over a broker that is back in time', async () => {
     const topic = await kafka.topic();
     const producer = open();

@@ -9,11 +9,14 @@ import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js'
 export interface GatheringProducerOptions {
   connection: KafkaConnection;
   log?: KafkaLog;
-  /** How long a broker may take to answer one request, in milliseconds; default 10,000. */
+  /** How long a broker may take to answer one request, in milliseconds; default 5,000. */
   requestTimeoutMs?: number;
   /** How long it may take to open a connection, in milliseconds; default 2,000. */
   connectionTimeoutMs?: number;
-  /** How long a record is tried for, in milliseconds, before it is given up; default 25,000. */
+  /**
+   * How long a record is tried for, in milliseconds, before it is given up; default 25,000. Waiting for the round
+   * before counts: once its caller's time is over a record must not be stored any more, for it is sent again elsewhere.
+   */
   retryForMs?: number;
   /** The most records that are sent in one round; default 2,000. */
   maxRoundRecords?: number;
@@ -22,6 +25,8 @@ export interface GatheringProducerOptions {
 interface Waiting {
   record: OutgoingRecord;
   bytes: number;
+  /** When it was handed in, in milliseconds of a monotonic clock. */
+  since: number;
   signal: AbortSignal | undefined;
   stored: () => void;
   failed: (error: StoreError) => void;
@@ -57,7 +62,7 @@ export class GatheringProducer {
 
   constructor({ log, ...options }: GatheringProducerOptions) {
     const defaults = {
-      requestTimeoutMs: 10_000,
+      requestTimeoutMs: 5_000,
       connectionTimeoutMs: 2_000,
       retryForMs: 25_000,
       maxRoundRecords: 2_000,
@@ -115,7 +120,7 @@ export class GatheringProducer {
     this.#pendingBytes += bytes;
     try {
       await new Promise<void>((stored, failed) => {
-        this.#queue.push({ record, bytes, signal, stored, failed });
+        this.#queue.push({ record, bytes, since: performance.now(), signal, stored, failed });
         this.#rounds ??= this.#runRounds();
       });
     } finally {
@@ -185,7 +190,9 @@ export class GatheringProducer {
         const results = await Promise.allSettled(parts.map((part) => this.#store(connected.producer, part)));
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       };
-      await withinDeadline(retryForMs, send());
+      const waitedMs =
+        round.length === 0 ? 0 : performance.now() - Math.min(...round.map(({ since }) => since));
+      await withinDeadline(Math.max(0, retryForMs - waitedMs), send());
     } catch (error) {
       client?.discard();
       this.#connected = undefined;

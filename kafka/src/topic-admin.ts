@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
+import { again } from './again.js';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { KafkaError } from './kafka-error.js';
@@ -41,6 +42,11 @@ export interface PartitionCopies {
   readonly inSync: readonly number[];
 }
 
+/** What one broker has made, another knows a moment later; kafkajs asks any of them. */
+function soonKnown<T>(work: () => Promise<T>): Promise<T> {
+  return again(15_000, work);
+}
+
 /** Makes, repairs and inspects topics. */
 export class TopicAdmin {
   readonly #client: Client;
@@ -51,8 +57,15 @@ export class TopicAdmin {
     this.#admin = admin;
   }
 
-  /** @throws KafkaError UNREACHABLE */
-  static async connect(options: { connection: KafkaConnection; log?: KafkaLog }): Promise<TopicAdmin> {
+  /**
+   * @param options.requestTimeoutMs how long a broker may take to answer; default 5,000 ms
+   * @throws KafkaError UNREACHABLE
+   */
+  static async connect(options: {
+    connection: KafkaConnection;
+    log?: KafkaLog;
+    requestTimeoutMs?: number;
+  }): Promise<TopicAdmin> {
     const client = openClient(options);
     const admin = client.kafka.admin();
     try {
@@ -84,15 +97,13 @@ export class TopicAdmin {
     const present = new Set(await this.#admin.listTopics());
     const missing = specs.filter(({ name }) => !present.has(name));
     if (missing.length > 0) {
-      await this.#admin.createTopics({
-        waitForLeaders: true,
-        topics: missing.map(({ name, partitions, replicationFactor, config }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor,
-          configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
-        })),
-      });
+      const topics = missing.map(({ name, partitions, replicationFactor, config }) => ({
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
+      }));
+      await soonKnown(() => this.#admin.createTopics({ waitForLeaders: true, topics }));
     }
     const created = missing.map(({ name, partitions, replicationFactor }): TopicChange => {
       return {
@@ -302,7 +313,8 @@ export class TopicAdmin {
   }
 
   async #addPartitions(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
-    const { topics } = await this.#admin.fetchTopicMetadata({ topics: specs.map(({ name }) => name) });
+    const names = specs.map(({ name }) => name);
+    const { topics } = await soonKnown(() => this.#admin.fetchTopicMetadata({ topics: names }));
     const changes: TopicChange[] = [];
     for (const { name, partitions } of specs) {
       const former = topics.find((topic) => topic.name === name)!.partitions.length;
@@ -321,10 +333,11 @@ export class TopicAdmin {
    */
   async repairSettings(specs: readonly Pick<TopicSpec, 'name' | 'config'>[]): Promise<TopicChange[]> {
     if (specs.length === 0) return [];
-    const { resources } = await this.#admin.describeConfigs({
+    const describe = {
       includeSynonyms: false,
       resources: specs.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
-    });
+    };
+    const { resources } = await soonKnown(() => this.#admin.describeConfigs(describe));
     const changes: TopicChange[] = [];
     for (const { name, config } of specs) {
       const entries = resources.find(({ resourceName }) => resourceName === name)!.configEntries;

@@ -134,9 +134,10 @@ export class KafkaCluster {
     }
   }
 
-  async admin(): Promise<TopicAdmin> {
+  async admin(options: { requestTimeoutMs?: number } = {}): Promise<TopicAdmin> {
     return TopicAdmin.connect({
       connection: { bootstrapServers: this.bootstrapServers, clientId: 'faults' },
+      ...options,
     });
   }
 
@@ -232,7 +233,7 @@ export class KafkaCluster {
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2_000,
       'group.initial.rebalance.delay.ms': 0,
       // A broker that is silent for so long is taken for gone, and one that lags for so long for out of sync.
-      'broker.session.timeout.ms': 4_000,
+      'broker.session.timeout.ms': 3_000,
       'broker.heartbeat.interval.ms': 500,
       'replica.lag.time.max.ms': 4_000,
       'replica.socket.timeout.ms': 4_000,

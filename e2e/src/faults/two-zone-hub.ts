@@ -24,7 +24,7 @@ import { ZoneWorker } from './zone-worker.js';
 const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state'];
 const WANTED_IN_SYNC = 3;
 /** For how long a zone must have been lost before the operator lowers what must be in sync; its brokers' own time to be taken for gone comes before. */
-const LOWER_AFTER = 2_000;
+const LOWER_AFTER = 1_000;
 const LOOK_EVERY = 500;
 
 export interface TwoZoneHubOptions {
@@ -239,7 +239,7 @@ class RedundancyKeeper {
   }
 
   async #look(): Promise<void> {
-    this.#admin ??= await this.#kafka.admin();
+    this.#admin ??= await this.#kafka.admin({ requestTimeoutMs: 2_000 });
     const observation = await observeZones(this.#admin, this.#wanted, this.#zones);
     this.#zones = observation.zones;
     const decision = decideZoneRedundancy(observation, this.#lost, performance.now(), LOWER_AFTER);
