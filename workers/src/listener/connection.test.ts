@@ -49,9 +49,10 @@ describe('a listener’s connection', () => {
   let storing: Storing[] = [];
   let connection: ListenerConnection;
   let readingAllowed = true;
+  let wasSuspended = false;
 
   beforeEach(async () => {
-    [received, storing, readingAllowed] = ['', [], true];
+    [received, storing, readingAllowed, wasSuspended] = ['', [], true, false];
     const metrics = new Metrics();
     server = createServer({ allowHalfOpen: true }, (socket) => {
       connection = new ListenerConnection(socket, {
@@ -65,6 +66,7 @@ describe('a listener’s connection', () => {
             storing.push({ record, signal, stored: resolve, failed: () => reject(new Error('not stored')) });
           }),
         readingAllowed: () => readingAllowed,
+        wasSuspended: () => wasSuspended,
         received: { inc: () => undefined },
         acknowledged: { inc: () => undefined },
       });
@@ -89,6 +91,14 @@ describe('a listener’s connection', () => {
     for (let waited = 0; storing.length < count && waited < 2_000; waited += 5) await sleep(5);
     expect(storing.length).to.equal(count);
   }
+
+  it('stores nothing that came while the process was suspended: its sender has sent it elsewhere', async () => {
+    wasSuspended = true;
+    client.write(message('1'));
+    await once(client, 'close');
+    expect(storing).to.deep.equal([]);
+    expect(received).to.equal('');
+  });
 
   it('acknowledges nothing before it is stored', async () => {
     client.write(message('1'));

@@ -28,6 +28,8 @@ export interface ListenerService {
   readonly store: (record: OutgoingRecord, signal: AbortSignal) => Promise<void>;
   /** False while Kafka is slow or away, or too much waits to be stored. */
   readonly readingAllowed: () => boolean;
+  /** Whether the process has just woken after it did nothing for longer than senders wait. */
+  readonly wasSuspended: () => boolean;
   readonly received: { inc(): void };
   readonly acknowledged: { inc(): void };
 }
@@ -121,6 +123,11 @@ export class ListenerConnection implements FrameSink {
 
   #read(chunk: Buffer): void {
     if (this.#closing) return;
+    if (this.#service.wasSuspended()) {
+      // What waited here meanwhile has been sent again, elsewhere, and later messages after it.
+      this.destroy();
+      return;
+    }
     this.#frameSince ??= performance.now();
     this.#decoder.push(chunk, this);
     if (!this.#decoder.insideFrame) this.#frameSince = undefined;

@@ -23,6 +23,8 @@ const awayStoreMs = 5_000;
 /** Bytes of messages that wait to be stored, over all connections, before reading stops. */
 const mostPendingBytes = 64 * 1_048_576;
 const tickMs = 250;
+/** How long after a suspension no message is taken. */
+const wakingMs = 1_000;
 /** How long a stop waits for connections to be answered. */
 const drainMs = 15_000;
 
@@ -34,6 +36,9 @@ export class Listener implements Worker {
   readonly #server: Server;
   readonly #connections = new Set<ListenerConnection>();
   #tick: NodeJS.Timeout | undefined;
+  #lastWatch = performance.now();
+  /** Connections that the kernel took meanwhile are seen a moment later than those that were there. */
+  #wakingUntil = 0;
   #listening = false;
   #readingAllowed = true;
   /** Storing has failed; until Kafka answers again nothing is read, and the worker is not ready. */
@@ -57,6 +62,10 @@ export class Listener implements Worker {
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
       store: (record, signal) => this.#store(record, signal),
+      wasSuspended: () => {
+        const now = performance.now();
+        return now - this.#lastWatch > configuration.storeTimeoutMs || now < this.#wakingUntil;
+      },
       readingAllowed: () => this.#readingAllowed && this.#producer.pendingBytes < mostPendingBytes,
       received: parts.metrics.received.labels(labels),
       acknowledged: parts.metrics.acknowledged.labels(labels),
@@ -78,6 +87,7 @@ export class Listener implements Worker {
     const { host, port } = this.#configuration.listen;
     await listen(this.#server, port, host);
     this.#listening = true;
+    this.#lastWatch = performance.now();
     this.#tick = setInterval(() => this.#watch(), tickMs);
     this.#parts.log.info('listening', { address: this.#server.address() });
   }
@@ -138,6 +148,14 @@ export class Listener implements Worker {
 
   /** Opens and closes the gate on reading, and closes connections that have waited too long. */
   #watch(): void {
+    if (this.#service.wasSuspended()) {
+      if (this.#wakingUntil < performance.now()) {
+        this.#parts.log.warn('this process was suspended: its connections are closed', { code: 'SUSPENDED' });
+        this.#wakingUntil = performance.now() + wakingMs;
+      }
+      for (const connection of this.#connections) connection.destroy();
+    }
+    this.#lastWatch = performance.now();
     const inRoundMs = this.#producer.inRoundMs ?? 0;
     const allowed = !this.#kafkaAway && inRoundMs < slowStoreMs;
     if (allowed !== this.#readingAllowed) {
