@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
 import { encodeFrame, FrameDecoder, type FrameSink } from './frame-decoder.js';
 import { MllpError, type MllpErrorCode } from './mllp-error.js';
 import { type ClientTls, startTls, type TlsFailure, tlsFailure, tlsFailureText } from './tls.js';
@@ -202,7 +203,10 @@ export class MllpConnection {
       exchange !== undefined,
       options,
     );
-    this.#socket.destroy();
+    if (exchange === undefined || this.#socket instanceof TLSSocket) this.#socket.destroy();
+    // With a reset, for what the kernel still holds of the message must not arrive once a broken network is whole
+    // again: the message has been sent elsewhere by then, and later ones with it.
+    else this.#socket.resetAndDestroy();
     if (exchange === undefined) return;
     clearTimeout(exchange.timer);
     exchange.reject(this.#endedBy);
