@@ -17,6 +17,7 @@ export interface LocalHubOptions {
   /** A Kafka that runs already, as HOST:PORT; absent: an embedded one is started. */
   readonly kafka?: string;
   readonly addresses: LocalSettings['addresses'];
+  readonly secrets?: LocalSettings['secrets'];
   /** Is told in a sentence what goes on. */
   readonly onProgress: (sentence: string) => void;
 }
@@ -54,12 +55,13 @@ export class LocalHub {
    * @throws BrokerError where Kafka can't be had
    */
   static async start(manifests: Manifests, options: LocalHubOptions): Promise<LocalHub> {
-    const { directory, kafka, addresses, onProgress } = options;
+    const { directory, kafka, addresses, secrets, onProgress } = options;
     // Wrong manifests are told of before anything is fetched or started.
     planLocally(manifests, {
       bootstrapServers: [kafka ?? '127.0.0.1:1'],
       embedded: kafka === undefined,
       addresses,
+      secrets,
     });
     const lock = await takeLock(directory);
     let broker: EmbeddedBroker | undefined;
@@ -74,7 +76,8 @@ export class LocalHub {
       }
       const bootstrapServers = broker?.bootstrapServers ?? [kafka!];
       await writeFile(join(directory, KAFKA_ADDRESS_FILE), bootstrapServers.join(','));
-      const plan = planLocally(manifests, { bootstrapServers, embedded: broker !== undefined, addresses });
+      const embedded = broker !== undefined;
+      const plan = planLocally(manifests, { bootstrapServers, embedded, addresses, secrets });
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);
       const admin = await TopicAdmin.connect({

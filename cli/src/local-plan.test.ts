@@ -1,5 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { readResources } from '@integration-hub/api';
+import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
@@ -85,5 +89,35 @@ describe('planLocally', () => {
     );
     const addresses = new Map([['mip', { host: 'localhost', port: 1 }]]);
     expect(problem(`{${listener}, ${toMpi}}`, { addresses })).to.match(/--destination mip/);
+  });
+
+  describe('with TLS', () => {
+    const flow = '{listener: {mllp: {tls: {secretName: phw-tls}}}, destinations: [{name: mpi}]}';
+    let folder: string;
+    beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'ihub-secrets-'))));
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    it('takes Secrets from the folder, each a folder of its keys', () => {
+      const authority = new TestAuthority();
+      const { cert, key } = authority.issue('hub');
+      mkdirSync(join(folder, 'phw-tls'));
+      const files = { 'tls.crt': cert, 'tls.key': key, 'ca.crt': authority.ca };
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'phw-tls', name), text);
+      const { stages } = planLocally(manifests(flow), { ...settings, secrets: folder });
+      const [listener] = stages.flatMap(({ configuration }) =>
+        configuration.role === 'listener' ? [configuration.listen.tls] : [],
+      );
+      expect(listener).to.include({ caFile: join(folder, 'phw-tls', 'ca.crt'), clientAuth: 'Require' });
+      rmSync(join(folder, 'phw-tls', 'ca.crt'));
+      expect(problem(flow, { secrets: folder })).to.match(
+        /^IntegrationFlow\/flow: .*phw-tls\/ca\.crt can't be read \(ENOENT\)/,
+      );
+    });
+
+    it('asks for the folder', () => {
+      expect(problem(flow)).to.equal(
+        'IntegrationFlow/flow uses TLS: give --secrets DIR, a folder that holds phw-tls/tls.crt, phw-tls/tls.key, phw-tls/ca.crt',
+      );
+    });
   });
 });

@@ -1,4 +1,5 @@
 /** Turns a plan for a cluster into the same plan for one machine. */
+import { resolve } from 'node:path';
 import {
   hub as hubSchema,
   plan,
@@ -9,7 +10,7 @@ import {
   type Plan,
   type Stage,
 } from '@integration-hub/api';
-import { checkConfiguration } from '@integration-hub/workers';
+import { checkConfiguration, readTlsFiles, TlsFilesError } from '@integration-hub/workers';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
 
@@ -20,12 +21,14 @@ export interface LocalSettings {
   readonly embedded: boolean;
   /** Other addresses for destinations, by name. */
   readonly addresses: ReadonlyMap<string, { readonly host: string; readonly port: number }>;
+  /** Folder with a folder for each Secret, and in it a file for each of its keys. */
+  readonly secrets?: string | undefined;
 }
 
 const loopback = '127.0.0.1';
 
 /**
- * @throws UsageError where the resources don't fit together, or a mapping or expression is wrong
+ * @throws UsageError where the resources don't fit together, a mapping or expression is wrong, or a Secret is missing
  */
 export function planLocally(manifests: Manifests, settings: LocalSettings): Plan {
   const destinations = manifests.destinations.map((destination) =>
@@ -36,7 +39,10 @@ export function planLocally(manifests: Manifests, settings: LocalSettings): Plan
       throw new UsageError(`--destination ${name}=…: there is no Destination of that name in the manifests`);
     }
   }
-  const { topics, stages } = soundPlan(localHub(manifests.hub, settings), manifests.flows, destinations);
+  const hub = localHub(manifests.hub, settings);
+  const secrets = settings.secrets === undefined ? undefined : resolve(settings.secrets);
+  const { topics, stages } = soundPlan(hub, manifests.flows, destinations, secrets);
+  refuseMissingSecrets(stages, settings.secrets);
   return { topics, stages: stages.map(onThisMachine) };
 }
 
@@ -49,8 +55,9 @@ export function soundPlan(
   hub: Hub,
   flows: readonly IntegrationFlow[],
   destinations: readonly Destination[],
+  secretsFolder?: string,
 ): Plan {
-  const { topics, stages, problems } = plan(hub, flows, destinations);
+  const { topics, stages, problems } = plan(hub, flows, destinations, secretsFolder);
   if (problems.length > 0) throw new UsageError(problems.map(problemText).join('\n'));
   const wrong = stages.flatMap(({ owner, configuration }) => {
     const sentence = checkConfiguration(configuration);
@@ -58,6 +65,30 @@ export function soundPlan(
   });
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'));
   return { topics, stages };
+}
+
+function refuseMissingSecrets(stages: readonly Stage[], folder: string | undefined): void {
+  const wrong = stages.flatMap(({ owner, configuration, secrets = [] }) => {
+    const needed = secrets.flatMap(({ name, keys }) => keys.map((key) => `${name}/${key}`));
+    if (needed.length > 0 && folder === undefined) {
+      return [`${owner} uses TLS: give --secrets DIR, a folder that holds ${needed.join(', ')}`];
+    }
+    const tls =
+      configuration.role === 'listener'
+        ? configuration.listen.tls
+        : configuration.role === 'sender'
+          ? configuration.mllp.tls
+          : null;
+    if (tls === null) return [];
+    try {
+      readTlsFiles(tls);
+      return [];
+    } catch (error) {
+      if (error instanceof TlsFilesError) return [`${owner}: ${error.message}`];
+      throw error;
+    }
+  });
+  if (wrong.length > 0) throw new UsageError(wrong.join('\n'));
 }
 
 /** The Hub where the manifests have none: no zones, and one copy of each record. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MllpConnection, MllpError, readAcknowledgement } from '@integration-hub/hl7';
+import { type ClientTls, MllpConnection, MllpError, readAcknowledgement } from '@integration-hub/hl7';
 import type { FileMessage } from './message-file.js';
 
 export interface SendingOptions {
@@ -13,6 +13,8 @@ export interface SendingOptions {
   readonly timeoutMs: number;
   /** Closes the connections and ends the sending. */
   readonly signal: AbortSignal;
+  /** Absent: plain TCP. */
+  readonly tls?: ClientTls | undefined;
 }
 
 /** What became of one message. */
@@ -36,7 +38,7 @@ const CATCH_UP_MS = 100;
  * sent again.
  *
  * @param report called with what became of each message
- * @throws MllpError CONNECT_FAILED or CONNECT_TIMEOUT, when the other connections have had their answers
+ * @throws MllpError CONNECT_FAILED, CONNECT_TIMEOUT or TLS_FAILED, when the other connections have had their answers
  */
 export async function sendMessages(
   messages: Iterator<FileMessage>,

@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { acceptance, encodeFrame, FrameDecoder, Message, rejection } from '@integration-hub/hl7';
+import { createServer as createTlsServer } from 'node:tls';
+import {
+  acceptance,
+  encodeFrame,
+  FrameDecoder,
+  Message,
+  rejection,
+  tlsFailure,
+  tlsFailureText,
+} from '@integration-hub/hl7';
 
 const MAX_MESSAGE_BYTES = 104_857_600;
 
@@ -16,6 +25,8 @@ export interface MockReceiverOptions {
   reply: MockReply | ((message: Message) => MockReply);
   /** How long each reply is held back, in milliseconds. */
   delayMs: number;
+  /** PEM texts. With `ca`, clients need a certificate that it has issued. Absent: plain TCP. */
+  tls?: { cert: string; key: string; ca?: string } | undefined;
 }
 
 export interface ReceivedMessage {
@@ -42,8 +53,8 @@ export interface MockReceiverEvents {
  */
 export class MockReceiver {
   /**
-   * `reply` and `delayMs` may be changed while it runs: they are read after the `message` event of each message, host
-   * and port at the next start.
+   * `reply` and `delayMs` may be changed while it runs: they are read after the `message` event of each message, host,
+   * port and TLS at the next start.
    */
   readonly options: MockReceiverOptions;
   readonly #events: MockReceiverEvents;
@@ -69,7 +80,15 @@ export class MockReceiver {
    * @throws the error of the socket, such as EADDRINUSE
    */
   async start(): Promise<number> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
+    const { tls } = this.options;
+    const accept = (socket: Socket): void => this.#accept(socket);
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true, allowHalfOpen: true }, accept)
+        : createTlsServer({ ...tls, requestCert: tls.ca !== undefined, noDelay: true }, accept);
+    server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => {
+      this.#events.problem?.(`No TLS: ${tlsFailureText(tlsFailure(code), code)}`, this.#connections + 1);
+    });
     server.listen(this.options.port, this.options.host);
     await once(server, 'listening');
     this.#server = server;
@@ -101,6 +120,8 @@ export class MockReceiver {
   }
 
   #accept(socket: Socket): void {
+    // For TLS it can't be said earlier.
+    socket.allowHalfOpen = true;
     const connection = ++this.#connections;
     const decoder = new FrameDecoder({ maxContentBytes: MAX_MESSAGE_BYTES });
     const inTurn = (work: () => void | Promise<void>): void => {

@@ -5,9 +5,10 @@ import { Message } from '@integration-hub/hl7';
 import { MOCK_REPLIES, type MockReply, MockReceiver, type ReceivedMessage } from './mock-receiver.js';
 import { wholeNumber } from './option-value.js';
 import { onStopSignal } from './stop-signal.js';
+import { addTlsOptions, readTlsOptions, type TlsOptions } from './tls-options.js';
 import { UsageError } from './usage-error.js';
 
-interface ReceiveOptions {
+interface ReceiveOptions extends TlsOptions {
   host: string;
   port: number;
   reply: MockReply;
@@ -23,11 +24,12 @@ It stops on Ctrl-C, or after --count messages, and its exit code is 0 then; 2 fo
 Examples:
   $ ihub receive --out received
   $ ihub receive --port 2577 --reply AE --delay 200 --count 10
+  $ ihub receive --tls --cert mpi.crt --key mpi.key --ca ca.crt
 `;
 
 /** Adds `ihub receive`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('receive')
     .description('Receive HL7 messages over MLLP in place of a real system, and answer each')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
@@ -51,10 +53,26 @@ export function register(program: Command): void {
     .option('--json', 'print lines of JSON')
     .addHelpText('after', EXAMPLE)
     .action(receive);
+  const ca = 'authorities of senders’ certificates, PEM; with it, each must have one';
+  addTlsOptions(command, 'certificate to show senders', ca);
+}
+
+/** @throws UsageError */
+async function serverTls(
+  options: ReceiveOptions,
+): Promise<{ cert: string; key: string; ca?: string } | undefined> {
+  const material = await readTlsOptions(options);
+  if (material === undefined) return undefined;
+  const { cert, key, ca } = material;
+  if (cert === undefined || key === undefined) {
+    throw new UsageError('--tls needs --cert and --key: senders must be shown a certificate');
+  }
+  return { cert, key, ...(ca !== undefined && { ca }) };
 }
 
 async function receive(options: ReceiveOptions): Promise<void> {
   const { host, port, reply, delay, out, count = Infinity, json } = options;
+  const tls = await serverTls(options);
   const print = (event: string, facts: object, text: string): void => {
     console.log(json ? JSON.stringify({ event, ...facts }) : text);
   };
@@ -89,7 +107,7 @@ async function receive(options: ReceiveOptions): Promise<void> {
   }
 
   const receiver = new MockReceiver(
-    { host, port, reply, delayMs: delay },
+    { host, port, reply, delayMs: delay, tls },
     {
       message: take,
       problem: (reason, connection) => {

@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly kafka?: string;
   readonly data: string;
   readonly destination?: string[];
+  readonly secrets?: string;
   readonly json?: boolean;
 }
 
@@ -38,6 +39,7 @@ export async function runHub(options: UpOptions): Promise<void> {
     directory: options.data,
     ...(options.kafka !== undefined && { kafka: options.kafka }),
     addresses,
+    secrets: options.secrets,
     onProgress: (sentence) => show.progress(sentence),
   });
   const backlogs = new Backlogs(

@@ -6,8 +6,11 @@ import { type FileMessage, numbered, readMessageFile } from './message-file.js';
 import { type Outcome, sendMessages } from './message-sending.js';
 import { duration, rate, wholeNumber } from './option-value.js';
 import { onStopSignal } from './stop-signal.js';
+import { addTlsOptions, readTlsOptions, type TlsOptions } from './tls-options.js';
+import { UsageError } from './usage-error.js';
 
-interface SendOptions {
+interface SendOptions extends TlsOptions {
+  serverName?: string;
   host: string;
   port: number;
   rate?: number;
@@ -28,11 +31,12 @@ Exit code: 0 when every message was acknowledged with AA or CA, 1 when not, 2 fo
 Examples:
   $ ihub send samples/*.hl7
   $ ihub send --port 2575 --connections 10 --rate 200/s --count 10000 --number samples/phw-to-mpi.hl7
+  $ ihub send --tls --ca ca.crt --cert pas.crt --key pas.key --server-name hub.example samples/phw-to-mpi.hl7
 `;
 
 /** Adds `ihub send`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('send')
     .description('Send HL7 messages over MLLP and wait for the acknowledgement of each')
     .argument('<file...>', 'files with HL7 messages')
@@ -47,13 +51,24 @@ export function register(program: Command): void {
         .argParser(duration('--timeout'))
         .default(30_000, '30s'),
     )
+    .option(
+      '--server-name <name>',
+      'with --tls: the name that the receiver’s certificate must have, if not --host',
+    )
     .option('--verbose', 'a line for each message')
     .option('--json', 'a line of JSON for each message, and one for the summary')
     .addHelpText('after', EXAMPLE)
     .action(send);
+  const ca = 'authorities of the receiver’s certificate, PEM; without it, the public ones';
+  addTlsOptions(command, 'certificate to show the receiver', ca);
 }
 
 async function send(files: string[], options: SendOptions): Promise<void> {
+  const material = await readTlsOptions(options);
+  if (material === undefined && options.serverName !== undefined) {
+    throw new UsageError('--server-name is for TLS: give --tls too');
+  }
+  const tls = material && { ...material, serverName: options.serverName };
   const messages = (await Promise.all(files.map(readMessageFile))).flat();
   const count = options.count ?? messages.length;
   const stop = new AbortController();
@@ -64,7 +79,7 @@ async function send(files: string[], options: SendOptions): Promise<void> {
   try {
     const perSecond = options.rate;
     const { host, port, connections, timeout } = options;
-    const sending = { host, port, connections, perSecond, timeoutMs: timeout, signal: stop.signal };
+    const sending = { host, port, connections, perSecond, timeoutMs: timeout, signal: stop.signal, tls };
     await sendMessages(round(messages, count, options.number === true), sending, (outcome) => {
       tally.add(outcome);
       bar?.increment();

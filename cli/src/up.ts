@@ -14,6 +14,10 @@ export function register(program: Command): void {
       'deliver to another address than the manifest’s; repeatable',
       collect,
     )
+    .option(
+      '--secrets <folder>',
+      'where the Secrets of TLS are: <folder>/<secret>/tls.crt, tls.key and ca.crt',
+    )
     .option('--data <folder>', 'where messages, offsets, logs and settings are kept', '.ihub')
     .option('--json', 'write one JSON object a line for each change, for programs')
     .addHelpText(
