@@ -2,7 +2,8 @@
  * `make faults`: breaks a hub over two zones, one fault after another and then two at once by chance, and says what
  * was lost, doubled, reordered or altered. Exit code 1: something was.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FAULTS, fault } from './faults.js';
 import { lineOf, runFaults } from './machine.js';
@@ -45,6 +46,7 @@ const report = await runFaults({
   onProgress: (sentence) =>
     console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)}  ${sentence}`),
 });
+mkdirSync(dirname(values.report), { recursive: true });
 writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`);
 console.log();
 for (const step of report.steps) console.log(lineOf(step));
