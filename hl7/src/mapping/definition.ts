@@ -24,9 +24,8 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 const text = z.string({ error: 'expected a text' });
-const path = z
-  .string({ error: 'expected a path, as in PID-3[2].4.1' })
-  .min(1, 'expected a path, as in PID-5.1');
+const aPath = 'expected a path, as in PID-3[2].4.1';
+const path = z.string({ error: aPath }).min(1, aPath);
 const flag = z
   .enum(['true', 'false', 'yes', 'no'], { error: 'expected yes or no' })
   .transform((value) => value === 'true' || value === 'yes');
@@ -50,7 +49,9 @@ const lookup = z.union(
 );
 
 const date = strict({
-  from: z.union([text, z.array(text).min(1)], { error: 'expected date formats, as in YYYYMMDD' }),
+  from: z.union([text, z.array(text).min(1, 'expected one format or more')], {
+    error: 'expected date formats, as in YYYYMMDD',
+  }),
   to: text.optional(),
   zone: z.literal('cut', { error: 'expected cut' }).optional(),
   calendar: z.literal('unchecked', { error: 'expected unchecked' }).optional(),
@@ -134,11 +135,13 @@ const whole = z.enum(['copy', 'drop']);
 const block = z.union(
   [
     whole,
-    z.array(rule).min(1),
+    z.array(rule).min(1, 'expected one rule or more'),
     strict({
       when: text.optional(),
       always: flag.optional(),
-      rules: z.union([whole, z.array(rule).min(1)], { error: 'expected copy, drop or a list of rules' }),
+      rules: z.union([whole, z.array(rule).min(1, 'expected one rule or more')], {
+        error: 'expected copy, drop or a list of rules',
+      }),
     }),
   ],
   { error: 'expected copy, drop, a list of rules, or when:, always: and rules:' },

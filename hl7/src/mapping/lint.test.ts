@@ -79,6 +79,24 @@ const wrongs: readonly Wrong[] = [
     'm:1: expected a mapping: segments:, with what becomes of each, and other segments:',
   ],
   ['nothing', '', 'm:1: expected a mapping'],
+  ['no rules', 'other segments: copy\nsegments: {PID: []}', 'm:2: PID: expected one rule or more'],
+  [
+    'no formats',
+    rules('- copy: PID-7', '  convert: {date: {from: []}}'),
+    'm:5: PID rule 1: expected one format or more',
+  ],
+  ['no path', rules('- copy: ""'), 'm:4: PID rule 1: expected a path'],
+  ['no components', rules('- set: PID-3', '  components: {}'), 'm:4: PID rule 1: components: has none'],
+  [
+    'a component that is no number',
+    rules('- set: PID-3', '  components: {x: y}'),
+    'm:5: PID rule 1: expected the number of a component',
+  ],
+  [
+    'aliases that grow',
+    `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [${'*a,'.repeat(9)}]\nc: &c [${'*b,'.repeat(9)}]\nd: [${'*c,'.repeat(9)}]`,
+    'm:1: not YAML that can be read',
+  ],
   // YAML.
   [
     'a condition that needs quotes',
@@ -432,6 +450,13 @@ describe('lintMapping', () => {
     for (const name of readdirSync(builtInMappingsDirectory)) {
       expect(lintMapping(join(builtInMappingsDirectory, name, 'mapping.yaml')), name).to.deep.equal([]);
     }
+  });
+
+  it('says that there is no such file', () => {
+    expect(lintMapping(join(folder, 'none', 'mapping.yaml'))[0]).to.have.property(
+      'message',
+      'the file can not be read (ENOENT)',
+    );
   });
 
   it('is what loadMapping throws', () => {

@@ -5,7 +5,9 @@ export interface Mapping {
   readonly name: string;
   /**
    * @returns the message to send, in ER7, in the character set of the message it is made from
-   * @throws MappingError when no right message can be made: the message then goes to the dead letters
+   * @throws MappingError when no right message can be made, ConditionError when a condition can't be evaluated on it, and
+   *   MessageError when its separators or character set can't hold what is to be written: the message then goes to the
+   *   dead letters
    */
   map(message: Message): Buffer;
 }

@@ -84,9 +84,18 @@ export function openMappings(directory: string): Mappings {
 export function loadMapping(file: string): Mapping {
   const name = basename(dirname(file));
   if (!file.endsWith('.yaml')) return moduleMapping(file, name);
-  const { mapping, problems } = readMapping(name, readFileSync(file, 'utf8'), dirname(file));
+  const { mapping, problems } = readMapping(name, textOf(file), dirname(file));
   if (mapping === undefined) throw new BadMappingError(file, problems);
   return mapping;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const message = `the file can not be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`;
+    throw new BadMappingError(file, [{ line: 1, rule: '', message }]);
+  }
 }
 
 /** Finds what is wrong in a mapping; nothing when it can be used. */

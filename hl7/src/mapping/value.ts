@@ -176,6 +176,9 @@ function compileComponents(
       `${target.source} is itself a component, so it has no components: name a field or a repetition`,
     );
   }
+  if (Object.keys(components).length === 0) {
+    throw new DefinitionError('components: has none: write a line for each, as in 4: NHS');
+  }
   const inner: Place = { ...target, level: COMPONENT };
   // In the order of their numbers, as numbers among an object's keys are.
   const parts = Object.entries(components).map(([number, value]) => ({
