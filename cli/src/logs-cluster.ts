@@ -1,7 +1,6 @@
 /** The logs of a flow's pods, as their nodes keep them. */
 import http from 'node:http';
 import https from 'node:https';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -22,6 +21,8 @@ import { UsageError } from './usage-error.js';
 
 /** How often it is looked for new pods, and for the next container of a pod, in milliseconds. */
 const lookEveryMs = 2_000;
+/** Longer than the API server waits for a node that is cut off. */
+const answerMs = 40_000;
 
 /**
  * Adds the log of each pod of a flow, and where logs are followed those of pods to come.
@@ -50,7 +51,7 @@ export async function addPodLogs(
   if (signal !== undefined) {
     merge.add(
       withoutLines(async () => {
-        while (await pause(signal)) await look();
+        while (await pause(signal)) await look().catch(unlessAway);
       }),
     );
   }
@@ -61,6 +62,11 @@ export async function addPodLogs(
 async function pause(signal: AbortSignal): Promise<boolean> {
   await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
   return !signal.aborted;
+}
+
+/** An API server that is started anew is back soon. */
+function unlessAway(error: unknown): void {
+  if (!(error instanceof ApiError) || (error.status > 0 && error.status < 500)) throw error;
 }
 
 /** Work that ends, and may fail, with the logs that it looks after. */
@@ -119,7 +125,7 @@ async function* podLines(
     };
     try {
       const response = await openLog(kubeConfig, pod, query, signal);
-      for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+      for await (const line of linesOf(response)) {
         // The node's own time, always of the same length, stands in front.
         const end = line.indexOf(' ');
         const [stamp, said] = [line.slice(0, end), line.slice(end + 1)];
@@ -140,6 +146,18 @@ async function* podLines(
   }
 }
 
+/** A line that was cut off with the connection is left out: it comes again with the next. */
+async function* linesOf(response: http.IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}
+
 /**
  * Begins to read the log of a pod's container.
  *
@@ -157,10 +175,15 @@ async function openLog(
   const url = new URL(`${kubeConfig.getCurrentCluster()!.server}${path}`);
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const { get } = url.protocol === 'https:' ? https : http;
-    get(url, { ...settings, ...(signal && { signal }) }, resolve)
-      // The end of a connection that was cut, and not closed, is noticed by nothing else.
-      .on('socket', (socket) => socket.setKeepAlive(true, 10_000))
-      .on('error', reject);
+    const request = get(url, { ...settings, ...(signal && { signal }) }, resolve);
+    // The end of a connection that was cut, and not closed, is noticed by nothing else.
+    request.on('socket', (socket) => socket.setKeepAlive(true, 10_000));
+    request.on('error', reject);
+    // A log that is followed may begin with its first line only.
+    const late = (): unknown => request.destroy(new Error(`no answer within ${answerMs} ms`));
+    const timer = signal === undefined ? setTimeout(late, answerMs) : undefined;
+    request.on('close', () => clearTimeout(timer));
+    request.on('response', () => clearTimeout(timer));
   });
   const status = response.statusCode ?? 0;
   if (status === 200) return response;

@@ -100,7 +100,8 @@ async function showLogs(flow: string, options: LogsOptions): Promise<void> {
   await withCluster(options, async (cluster) => {
     const pods = await addPodLogs(cluster, merge, wish, (pod, why) => {
       console.error(`ihub: the log of ${pod} can't be read: ${why}`);
-      process.exitCode = 1;
+      // One that is followed is tried again.
+      if (!options.follow) process.exitCode = 1;
     });
     await print(merge, pods, filter, options);
   });

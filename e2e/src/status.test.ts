@@ -299,6 +299,17 @@ describe('ihub against a cluster', function () {
         .and.not.match(/^- .*(mpi-sender|paris)/m);
     });
 
+    it('shows no more than the resource where it is paused', async () => {
+      await cluster.kubectl('annotate', 'iflow', 'paris', '-n', ns, 'integrationhub.dev/paused=true');
+      const { code, stdout } = await diff([flow('paris', 2577, undefined, { maxMessageSize: '512Ki' })]);
+      expect(code).to.equal(1);
+      expect(stdout)
+        .to.match(/^--- IntegrationFlow\/paris/m)
+        .and.match(/^IntegrationFlow\/paris is paused or being deleted: /m)
+        .and.not.match(/paris-listener/);
+      await cluster.kubectl('annotate', 'iflow', 'paris', '-n', ns, 'integrationhub.dev/paused-');
+    });
+
     it('shows drift, but not the replicas that an autoscaler has set', async () => {
       await operator.stop();
       const wanted = [mpi(), flow('phw', 2575, 'phw')];
@@ -430,7 +441,7 @@ describe('ihub against a cluster', function () {
       expect(Date.now() - since).to.be.within(599_000, 800_000);
     });
 
-    it('are followed over the end of a container, each line once, and in pods to come', async () => {
+    it('are followed over ends of a container and of the API server, each line once, and in pods to come', async () => {
       const args = ['logs', 'phw', '-n', ns, '-f', '--stage', 'listener', '--json'];
       const following = start(...args, '--kubeconfig', cluster.kubeconfig);
       await following.prints(/ninth/);
@@ -439,6 +450,10 @@ describe('ihub against a cluster', function () {
       node.hangUp(listenerB);
       node.write(listenerB, line(10, 'tenth, too').replace('000000009', '000000010'));
       await following.prints(/tenth, too/);
+      await cluster.api!.server.kill();
+      await cluster.api!.server.start();
+      node.write(listenerB, line(10, 'after the restart').replace('000000009', '000000011'));
+      await following.prints(/after the restart/);
       node.logs.set('phw-listener-zone-c', { lines: [line(11, 'of a new pod')] });
       const pod = JSON.parse(await cluster.kubectl('get', 'pod', listenerA, '-n', ns, '-o', 'json')) as {
         metadata: { labels: object };
@@ -452,7 +467,16 @@ describe('ihub against a cluster', function () {
       expect(await following.ended()).to.equal(0);
       const messages = messagesOf(following.stdout);
       expect(messages).to.deep.equal([
-        ...['second', 'Error: no JSON', 'fourth', 'ninth', 'tenth', 'tenth, too', 'of a new pod'],
+        ...[
+          'second',
+          'Error: no JSON',
+          'fourth',
+          'ninth',
+          'tenth',
+          'tenth, too',
+          'after the restart',
+          'of a new pod',
+        ],
       ]);
       await cluster.kubectl('delete', 'pod', metadata.name, '-n', ns, '--force', '--grace-period=0');
     });
