@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterError } from './cluster-error.js';
@@ -16,20 +16,24 @@ const HIERARCHY = IS_VERSION_2 ? ROOT : join(ROOT, 'pids');
 
 /**
  * Makes the cluster's group, which only one of several callers can; true for that one. It is the cluster's until
- * {@link endClusterProcesses}, also when the caller ends before.
+ * {@link releaseClusterGroup}, also when the caller ends before.
  */
 export async function claimClusterGroup(): Promise<boolean> {
-  const group = join(HIERARCHY, NAME);
-  try {
-    await mkdir(group);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // Without processes it is of one that has just claimed it, or was left by one that died before it had any.
-    const age = Date.now() - (await stat(group)).mtimeMs;
-    if (age < 60_000 || (await clusterProcesses()).length > 0) return false;
-    await endClusterProcesses();
-    return claimClusterGroup();
+  return mkdir(join(HIERARCHY, NAME)).then(
+    () => true,
+    (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    },
+  );
+}
+
+/** Removes the cluster's groups, which hold no processes any more: another may claim them. */
+export async function releaseClusterGroup(): Promise<void> {
+  const others = (await hierarchies()).filter((hierarchy) => hierarchy !== HIERARCHY);
+  for (const hierarchy of [...others, HIERARCHY]) {
+    const groups = await groupsBelow(join(hierarchy, NAME));
+    for (const group of groups.reverse()) await rmdir(group).catch(unlessGone);
   }
 }
 
@@ -74,7 +78,7 @@ export async function clusterProcesses(): Promise<number[]> {
   return lists.flatMap((list) => list.split('\n').filter((line) => line !== '')).map(Number);
 }
 
-/** Kills all processes of the cluster and removes its groups. @throws ClusterError COMPONENT_NOT_STOPPED */
+/** Kills all processes of the cluster. @throws ClusterError COMPONENT_NOT_STOPPED */
 export async function endClusterProcesses(): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
@@ -89,10 +93,6 @@ export async function endClusterProcesses(): Promise<void> {
     }
     for (const pid of pids) kill(pid);
     await delay(50);
-  }
-  for (const hierarchy of await hierarchies()) {
-    const groups = await groupsBelow(join(hierarchy, NAME));
-    for (const group of groups.reverse()) await rmdir(group).catch(unlessGone);
   }
 }
 

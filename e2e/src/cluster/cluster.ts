@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiServer, startApiServer } from './api-server.js';
 import { cacheDirectory } from './cache.js';
-import { claimClusterGroup, endClusterProcesses, inClusterGroup } from './cgroup.js';
+import { claimClusterGroup, endClusterProcesses, inClusterGroup, releaseClusterGroup } from './cgroup.js';
 import { ClusterError } from './cluster-error.js';
 import { Component } from './component.js';
 import { debianPrograms } from './debian.js';
@@ -16,7 +16,7 @@ import { tool } from './tools.js';
 import { MACHINE, ZONES } from './zones.js';
 
 const COREDNS_MANIFEST = fileURLToPath(new URL('../../cluster/manifests/coredns.yaml', import.meta.url));
-const READY_DEADLINE = 120_000;
+const READY_DEADLINE = 300_000;
 
 /** A Kubernetes of two zones with a node in each, the control plane beside them on the machine. */
 export interface Cluster {
@@ -50,7 +50,7 @@ export async function startCluster({ wait = 0 } = {}): Promise<Cluster> {
     if (Date.now() >= deadline) {
       throw new ClusterError(
         'ALREADY_UP',
-        'A test cluster is up on this machine, or starts just now. End it first: make cluster-down',
+        'A test cluster is up on this machine, or was not ended. End it first: make cluster-down',
       );
     }
     await delay(1000);
@@ -121,6 +121,7 @@ export async function stopCluster(keepLogs = false): Promise<void> {
   if (!keepLogs) await rm(clusterDirectory(), { recursive: true, force: true });
   // Others' files may be in them.
   for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
+  await releaseClusterGroup();
 }
 
 /** An image that holds one program without libraries. */

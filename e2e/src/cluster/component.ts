@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterError } from './cluster-error.js';
 
-const START_DEADLINE = 90_000;
+const START_DEADLINE = 180_000;
 const STOP_DEADLINE = 20_000;
 
 export interface ComponentOptions {

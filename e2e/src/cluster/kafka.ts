@@ -38,7 +38,7 @@ export async function startKafka({ brokersPerZone = 1 } = {}): Promise<ClusterKa
   const places = ZONES.flatMap((zone) =>
     Array.from({ length: brokersPerZone }, (_, index) => ({ zone, port: 9092 + 2 * index })),
   );
-  const controller = await startProcess(
+  const startingController = startProcess(
     jars,
     'kafka-controller',
     [],
@@ -51,33 +51,33 @@ export async function startKafka({ brokersPerZone = 1 } = {}): Promise<ClusterKa
       'broker.session.timeout.ms': 6_000,
     },
   );
-  const brokers = await Promise.all(
-    places.map(async ({ zone, port }, index) => {
-      const address = `PLAINTEXT://${zone.address}:${port}`;
-      const process = await startProcess(
-        jars,
-        `kafka-${index + 1}-${zone.name}`,
-        ['nsenter', `--net=/run/netns/${networkNamespace(zone)}`],
-        { host: zone.address, port },
-        {
-          'process.roles': 'broker',
-          'node.id': index + 1,
-          'broker.rack': zone.name,
-          listeners: address,
-          'advertised.listeners': address,
-          ...copies(places.length),
-          'group.initial.rebalance.delay.ms': 0,
-          'auto.create.topics.enable': false,
-          'unclean.leader.election.enable': false,
-          'message.max.bytes': 10 << 20,
-          'replica.lag.time.max.ms': 10_000,
-          'transaction.max.timeout.ms': 60_000,
-          'log.cleaner.dedupe.buffer.size': 2 << 20,
-        },
-      );
-      return { zone, process };
-    }),
-  );
+  const startingBrokers = places.map(async ({ zone, port }, index) => {
+    const address = `PLAINTEXT://${zone.address}:${port}`;
+    const process = await startProcess(
+      jars,
+      `kafka-${index + 1}-${zone.name}`,
+      ['nsenter', `--net=/run/netns/${networkNamespace(zone)}`],
+      { host: zone.address, port },
+      {
+        'process.roles': 'broker',
+        'node.id': index + 1,
+        'broker.rack': zone.name,
+        listeners: address,
+        'advertised.listeners': address,
+        ...copies(places.length),
+        'group.initial.rebalance.delay.ms': 0,
+        'auto.create.topics.enable': false,
+        'unclean.leader.election.enable': false,
+        'message.max.bytes': 10 << 20,
+        'replica.lag.time.max.ms': 10_000,
+        'transaction.max.timeout.ms': 60_000,
+        'log.cleaner.dedupe.buffer.size': 2 << 20,
+      },
+    );
+    return { zone, process };
+  });
+  // A broker waits for the controller by itself.
+  const [controller, ...brokers] = await Promise.all([startingController, ...startingBrokers]);
   return {
     bootstrapServers: places.map(({ zone, port }) => `${zone.address}:${port}`),
     brokers,

@@ -58,7 +58,16 @@ export async function tool(name: Tool): Promise<string> {
     process.stderr.write(`Building ${name} ${version} from its Go module; this takes minutes, once.\n`);
     const variable = program.versionVariable === undefined ? '' : ` -X ${program.versionVariable}=${version}`;
     await go(
-      ['build', '-trimpath', '-ldflags', `-s -w${variable}`, '-o', join(made, name), program.package],
+      [
+        'build',
+        '-trimpath',
+        '-buildvcs=false',
+        '-ldflags',
+        `-s -w${variable}`,
+        '-o',
+        join(made, name),
+        program.package,
+      ],
       folder,
     );
   });
