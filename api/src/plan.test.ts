@@ -8,6 +8,7 @@ import { readResources } from './resources.js';
 import {
   workerConfiguration,
   type ListenerConfiguration,
+  type SenderConfiguration,
   type TransformerConfiguration,
 } from './worker-configuration.js';
 
@@ -158,5 +159,69 @@ describe('plan', () => {
   it('is pure: the same resources give the same plan', () => {
     const make = (): unknown => plan(hub(), [flow('phw-to-mpi', 2575, mapped)], [destination()]);
     expect(make()).to.deep.equal(make());
+  });
+
+  describe('with TLS', () => {
+    const tls = (listener: string): string =>
+      `{listener: {mllp: {port: 2575, tls: ${listener}}}, destinations: [{name: mpi}]}`;
+    function stages(listener: string, sender: string): ReturnType<typeof plan>['stages'] {
+      const read = readResources(
+        `${header('IntegrationFlow', 'f')}${tls(listener)}\n---\n${header('Destination', 'mpi')}{mllp: {host: mpi, port: 1, tls: ${sender}}}`,
+        'test',
+      );
+      expect(read.problems).to.deep.equal([]);
+      return plan(hub(), read.flows, read.destinations).stages;
+    }
+
+    it('says which Secrets are needed, and where workers find their keys', () => {
+      const [listener, sender] = stages('{secretName: f-tls}', '{secretName: own, caSecretName: mpi-ca}');
+      expect(listener!.secrets).to.deep.equal([{ name: 'f-tls', keys: ['tls.crt', 'tls.key', 'ca.crt'] }]);
+      expect((listener!.configuration as ListenerConfiguration).listen.tls).to.deep.equal({
+        certificateFile: '/etc/ihub-secrets/f-tls/tls.crt',
+        keyFile: '/etc/ihub-secrets/f-tls/tls.key',
+        caFile: '/etc/ihub-secrets/f-tls/ca.crt',
+        clientAuth: 'Require',
+        allowedNames: null,
+        minVersion: 'TLSv1.2',
+        handshakeTimeoutMs: 10_000,
+      });
+      expect(sender!.secrets).to.deep.equal([
+        { name: 'own', keys: ['tls.crt', 'tls.key'] },
+        { name: 'mpi-ca', keys: ['ca.crt'] },
+      ]);
+      expect((sender!.configuration as SenderConfiguration).mllp.tls).to.deep.equal({
+        certificateFile: '/etc/ihub-secrets/own/tls.crt',
+        keyFile: '/etc/ihub-secrets/own/tls.key',
+        caFile: '/etc/ihub-secrets/mpi-ca/ca.crt',
+        serverName: 'mpi',
+        minVersion: 'TLSv1.2',
+      });
+      for (const { configuration } of [listener!, sender!]) {
+        expect(workerConfiguration.parse(configuration)).to.deep.equal(configuration);
+      }
+    });
+
+    it('asks for no ca.crt where no client is asked for a certificate, and for nothing with public authorities', () => {
+      const [listener, sender] = stages('{secretName: f-tls, clientAuth: None}', '{}');
+      expect(listener!.secrets).to.deep.equal([{ name: 'f-tls', keys: ['tls.crt', 'tls.key'] }]);
+      expect(sender).not.to.have.property('secrets');
+      const { certificateFile, caFile } = (sender!.configuration as SenderConfiguration).mllp.tls!;
+      expect([certificateFile, caFile]).to.deep.equal([null, null]);
+    });
+
+    it('takes the authorities of the sender’s own Secret where no other is named', () => {
+      const [, sender] = stages('{secretName: f-tls}', '{secretName: own}');
+      expect(sender!.secrets).to.deep.equal([{ name: 'own', keys: ['tls.crt', 'tls.key', 'ca.crt'] }]);
+    });
+
+    it('refuses allowed names where certificates are not required', () => {
+      const { problems } = readResources(
+        header('IntegrationFlow', 'f') + tls('{secretName: s, clientAuth: Request, allowedNames: [a]}'),
+        'test',
+      );
+      expect(problems.map(problemText)).to.deep.equal([
+        'IntegrationFlow/f: spec.listener.mllp.tls.allowedNames belongs to clientAuth Require; remove it or set clientAuth',
+      ]);
+    });
   });
 });
