@@ -349,7 +349,10 @@ function topicChanges(before: ReadonlyMap<string, Topic>, after: ReadonlyMap<str
   const changes: TopicChange[] = [];
   for (const [name, topic] of after) {
     const former = before.get(name);
-    const change = former === undefined ? `made, ${topic.partitions} partitions` : topicChange(former, topic);
+    const change =
+      former === undefined
+        ? `made, ${topic.partitions} ${topic.partitions === 1 ? 'partition' : 'partitions'}`
+        : topicChange(former, topic);
     if (change !== '') changes.push({ topic: name, change });
   }
   for (const name of before.keys()) {

@@ -281,7 +281,7 @@ describe('ihub against a cluster', function () {
         ),
       );
       expect(found.topics).to.deep.equal([
-        { topic: 'ihub.ward.paris.dead-letter', change: 'made, 1 partitions' },
+        { topic: 'ihub.ward.paris.dead-letter', change: 'made, 1 partition' },
       ]);
       await cluster.apply(...wanted);
       await cluster.awaitReason(['IntegrationFlow', ns, 'paris'], 'Ready', 'WorkersStarting', 60_000);
