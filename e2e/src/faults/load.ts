@@ -48,7 +48,7 @@ export class LoadSender {
     this.#options = options;
   }
 
-  /** Sends until it is stopped; what is in hand then is sent to its acknowledgement. */
+  /** Sends until it is stopped, and may be run again; what is in hand then is sent to its acknowledgement. */
   async run(): Promise<void> {
     const { name, ledger, template, expected, paceMs, misbehaviour, random } = this.#options;
     while (!this.#stopped) {
@@ -72,6 +72,8 @@ export class LoadSender {
       await sleep(paceMs);
     }
     void this.#connection?.close();
+    this.#connection = undefined;
+    this.#stopped = false;
   }
 
   stop(): void {
