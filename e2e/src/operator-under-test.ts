@@ -378,8 +378,12 @@ export class TroublesomeProxy {
   }
 
   /** From now on nothing more comes of what is being answered; nobody is told. */
-  fallSilent(): number {
+  fallSilent(): void {
     for (const exchange of this.#open) exchange.isSilent = true;
+  }
+
+  /** Requests that are being answered, watches among them. */
+  get openExchanges(): number {
     return this.#open.size;
   }
 

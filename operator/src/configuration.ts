@@ -22,6 +22,8 @@ const schema = z.strictObject({
   'relist-ms': milliseconds.default(600_000),
   /** The API server sends a bookmark about every minute. */
   'silence-ms': milliseconds.default(90_000),
+  /** Absent: a lost zone's topics are lowered by a person. */
+  'lower-after-zone-loss-ms': milliseconds.optional(),
   'status-every-ms': milliseconds.default(30_000),
   'log-level': z.enum(['error', 'warn', 'info', 'debug']).default('info'),
 });

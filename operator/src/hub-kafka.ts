@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Topic } from '@integration-hub/api';
 import { TopicAdmin, type KafkaLog, type TopicChange } from '@integration-hub/kafka';
 import { hashOf } from './render/names.js';
+import { minInsyncReplicas, ZoneWatch, type ZonesState } from './zone-watch.js';
 
 /** What one resource wants of Kafka. */
 export interface Wish {
@@ -47,11 +48,13 @@ export interface HubKafkaOptions {
   readonly onTopicChange: (changes: readonly TopicChange[], owner: string | undefined) => void;
   /** Topics are looked at again after so long, in milliseconds. */
   readonly recheckMs?: number;
+  /** After a zone has been lost for so long, topics ask for copies in the others only; undefined: never by itself. */
+  readonly lowerAfterMs?: number | undefined;
 }
 
 const reconnectMs = 5_000;
-/** How often the brokers are counted at least. */
-const brokersEveryMs = 60_000;
+/** How often the brokers are looked at. */
+const brokersEveryMs = 5_000;
 const topicsOfOneRequest = 100;
 /** Wishes of a shorter interval are somebody's who waits. */
 const urgentMs = 5_000;
@@ -76,6 +79,7 @@ export class HubKafka {
   /** How long the last measuring for everybody took, in milliseconds. */
   #passMs = 0;
   #brokers: number | undefined;
+  readonly #zoneWatch: ZoneWatch;
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
   #admin: TopicAdmin | undefined;
@@ -85,6 +89,7 @@ export class HubKafka {
   constructor(options: HubKafkaOptions) {
     this.#options = options;
     this.#recheckMs = options.recheckMs ?? 300_000;
+    this.#zoneWatch = new ZoneWatch(options.lowerAfterMs, this.#recheckMs);
   }
 
   /** Why Kafka can't be reached; undefined while it can, or before it was tried. */
@@ -136,6 +141,10 @@ export class HubKafka {
     return this.#brokers;
   }
 
+  get zones(): ZonesState {
+    return this.#zoneWatch.state;
+  }
+
   /** Records that a dead-letter topic keeps, up to 10,000; undefined before they were counted. */
   records(topic: string): number | undefined {
     return this.#counts.get(topic)?.count;
@@ -170,6 +179,7 @@ export class HubKafka {
       let waitMs: number;
       try {
         await this.#connect();
+        await this.#watchZones();
         await this.#ensureTopics();
         await this.#measure();
         waitMs = this.#untilDueMs();
@@ -236,12 +246,7 @@ export class HubKafka {
 
   async #ensure(topics: readonly Topic[]): Promise<void> {
     try {
-      const changes = await this.#admin!.ensureTopics(topics);
-      const byOwner = Map.groupBy(changes, ({ topic }) => {
-        const resource = topics.find(({ name }) => name === topic)?.owner ?? '';
-        return this.#ownersOf(topic).find((one) => one.endsWith(`/${resource}`));
-      });
-      for (const [owner, own] of byOwner) this.#options.onTopicChange(own, owner);
+      this.#tellTopicChanges(await this.#admin!.ensureTopics(await this.#withoutLowered(topics)));
       for (const topic of topics) this.#note(topic);
     } catch (error) {
       // One that can't be had fails all that were asked for with it.
@@ -253,6 +258,18 @@ export class HubKafka {
         this.#note(topics[0]!, `${topics[0]!.name}: ${reasonOf(error)}`);
       }
     }
+  }
+
+  /** Leaves out what a lost zone has lowered; the zone watch raises it when the copies are in sync again. */
+  async #withoutLowered(topics: readonly Topic[]): Promise<Topic[]> {
+    const admin = this.#admin!;
+    const present = await admin.copies(topics.map(({ name }) => name));
+    const current = await admin.setting([...present.keys()], minInsyncReplicas);
+    return topics.map((topic) => {
+      const { [minInsyncReplicas]: wanted, ...config } = topic.config;
+      const isLowered = Number(current.get(topic.name) ?? wanted) < Number(wanted);
+      return isLowered ? { ...topic, config } : topic;
+    });
   }
 
   #note(topic: Topic, failure?: string): void {
@@ -269,13 +286,37 @@ export class HubKafka {
     );
   }
 
+  /** First of all: while a zone is lost, nothing is acknowledged until this has been done. */
+  async #watchZones(): Promise<void> {
+    const wanted = new Map<string, number>();
+    for (const { topics } of this.#wishes.values()) {
+      for (const { name, config } of topics) {
+        if (this.#checked.has(name)) wanted.set(name, Number(config[minInsyncReplicas]));
+      }
+    }
+    const former = JSON.stringify(this.zones);
+    const { brokers, changes } = await this.#zoneWatch.look(this.#admin!, wanted);
+    this.#tellTopicChanges(changes);
+    if (brokers === this.#brokers && JSON.stringify(this.zones) === former) return;
+    this.#brokers = brokers;
+    this.#tellAll();
+  }
+
+  #tellTopicChanges(changes: readonly TopicChange[]): void {
+    const byOwner = Map.groupBy(changes, ({ topic }) => {
+      const [owner] = this.#ownersOf(topic).filter((one) => this.#owns(one, topic));
+      return owner;
+    });
+    for (const [owner, own] of byOwner) this.#options.onTopicChange(own, owner);
+  }
+
+  #owns(owner: string, topic: string): boolean {
+    const found = this.#wishes.get(owner)?.topics.find(({ name }) => name === topic);
+    return found !== undefined && owner.endsWith(`/${found.owner}`);
+  }
+
   async #measure(): Promise<void> {
     const begunAt = Date.now();
-    const brokers = (await this.#admin!.brokers()).length;
-    if (brokers !== this.#brokers) {
-      this.#brokers = brokers;
-      this.#tellAll();
-    }
     for (const [owner, wish] of [...this.#wishes]) {
       if (!wish.topics.every((topic) => this.#isChecked(topic))) continue;
       if (await this.#measureFor(wish)) this.#options.onChange(owner);

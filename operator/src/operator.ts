@@ -332,6 +332,7 @@ export class Operator {
     const { log } = this.#options;
     const kafka = new HubKafka({
       bootstrapServers,
+      lowerAfterMs: this.#options.configuration['lower-after-zone-loss-ms'],
       log: (level, message, fields) => log.log(level, message, fields),
       onChange: (key) => this.#queue.add(key),
       onTopicChange: (changes, key) => {

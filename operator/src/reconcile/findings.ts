@@ -1,6 +1,7 @@
 /** From what is seen of a resource's stages, topics and backlogs to what is said of it. Pure. */
 import { problemText, type Problem } from '@integration-hub/api';
 import type { Backlog, TopicsState } from '../hub-kafka.js';
+import type { ZonesState } from '../zone-watch.js';
 import type { Finding } from './conditions.js';
 import type { StageState } from './stage-state.js';
 
@@ -50,6 +51,25 @@ export function topicsFinding(state: TopicsState, topics: number): Finding {
 export function refusalFinding(sentence: string): Finding {
   const message = `The cluster refuses an object of it: ${sentence}`;
   return { type: 'Applied', status: 'False', reason: 'ObjectRefused', message };
+}
+
+/** ZoneRedundant of a Hub: whether Kafka has brokers in each of its zones; undefined where it has fewer than two. */
+export function brokersFinding({ zones, lost }: ZonesState): Finding | undefined {
+  const type = 'ZoneRedundant';
+  if (zones.length < 2) return undefined;
+  if (lost === undefined) {
+    return {
+      type,
+      status: 'True',
+      reason: 'AllZones',
+      message: `Kafka has brokers in ${zones.join(' and ')}.`,
+    };
+  }
+  const meanwhile = lost.isLowered
+    ? 'Topics ask for copies in the other zones only, until all are in sync again: what is acknowledged meanwhile is not in every zone.'
+    : 'Nothing is acknowledged where a topic asks for more copies than are left: lower min.insync.replicas, or have the operator do it (--lower-after-zone-loss-ms).';
+  const message = `No broker of ${lost.name} is there since ${lost.since}. ${meanwhile}`;
+  return { type, status: 'False', reason: lost.isLowered ? 'ZoneLostLowered' : 'ZoneLost', message };
 }
 
 /** Listening: whether messages are taken in. */

@@ -8,6 +8,7 @@ import { annotations, drainFinalizer, hashOf } from '../render/names.js';
 import { readiness, type Finding } from './conditions.js';
 import { Drains } from './drain.js';
 import {
+  brokersFinding,
   deliveringFinding,
   listeningFinding,
   problemFinding,
@@ -290,11 +291,16 @@ export class Reconciler {
         ? { type, status: 'Unknown', reason: 'Pending', message: `Kafka is being asked at ${servers}.` }
         : { type, status: 'False', reason: 'KafkaUnreachable', message: kafka.unreachable };
     const flows = world.caches.get(resourceTypes.flow)!.indexed(namespace);
+    const zones = brokersFinding(kafka.zones);
     await writeStatus(
       world,
       resourceTypes.hub,
       resource,
-      [readiness([reachable], 'Flows of this namespace can run.'), reachable],
+      [
+        readiness([reachable], 'Flows of this namespace can run.'),
+        reachable,
+        ...(zones === undefined ? [] : [zones]),
+      ],
       {
         ...(kafka.brokers !== undefined && { brokers: kafka.brokers }),
         ...{ flows: flows.length, readyFlows: flows.filter(isReady).length },
