@@ -117,6 +117,11 @@ describe('CustomResourceDefinitions', function () {
     const wrong: [name: string, text: string, sentence: string][] = [
       ['a misspelt field', flow(`{${listener}, ${mpi}, tranformer: {}}`), 'unknown field "spec.tranformer"'],
       [
+        'allowed names where clients need no certificate',
+        flow(`{listener: {mllp: {tls: {secretName: s, clientAuth: None, allowedNames: [pas]}}}, ${mpi}}`),
+        'belongs to clientAuth Require; remove it or set clientAuth',
+      ],
+      [
         'a name that begins with a digit',
         flow(`{${listener}, ${mpi}}`, '1st'),
         'metadata.name: Invalid value: "object": must be lower-case letters, digits and hyphens, begin with a letter',
