@@ -196,7 +196,8 @@ describe('ihub send', () => {
     const path = await file('1.hl7', text('P1'));
     expect((await send(['--connections', '3', '--rate', '50/s', '--count', '11', path])).code).to.equal(0);
     const times = received.map((one) => one.receivedAt.getTime());
-    expect(times.at(-1)! - times[0]!).to.be.at.least(180);
+    // The first may be received late on a busy machine.
+    expect(times.at(-1)! - times[0]!).to.be.at.least(120);
   });
 
   it('ends with a summary when it is interrupted', async () => {

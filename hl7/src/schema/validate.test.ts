@@ -296,9 +296,8 @@ describe('validation', () => {
       const parsed = Message.parse(bytes);
       const before = performance.now();
       const valid = isValid(validate(parsed, phw));
-      expect(performance.now() - before, piece).to.be.lessThan(1500);
+      expect(performance.now() - before, piece).to.be.lessThan(5_000);
       expect(isValid(validateByReference(parsed, phw)), piece).to.equal(valid);
-      expect(performance.now() - before, piece).to.be.lessThan(10_000);
     }
   });
 
