@@ -76,7 +76,9 @@ export function openClient(settings: ClientSettings): Client {
  * that can't be reached at present, and be written long after it was given up.
  */
 function discardSocket(socket: net.Socket, error: Error): void {
-  if (socket.connecting || socket instanceof tls.TLSSocket) socket.destroy(error);
+  // A socket that has been ended in good order can't be reset any more, and would keep its handle for ever.
+  const canBeReset = !socket.connecting && !socket.writableEnded && !(socket instanceof tls.TLSSocket);
+  if (!canBeReset) socket.destroy(error);
   else socket.resetAndDestroy().emit('error', error);
 }
 

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
 import { consumeBatches } from './consumer.js';
@@ -158,6 +160,17 @@ describe('the administration of topics', function () {
     await admin.deleteTopics([topic, 'never-was']);
     expect(await admin.listTopics()).to.not.include(topic);
     await admin.deleteTopics([topic]);
+  });
+
+  it('keeps no process going that has closed it', async () => {
+    const program = `
+      import { TopicAdmin } from '${new URL('topic-admin.js', import.meta.url).href}';
+      const connection = ${JSON.stringify(kafka.connection)};
+      const admin = await TopicAdmin.connect({ connection });
+      await admin.listTopics();
+      await admin.close();`;
+    // Rejects when it has to be ended.
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 });
   });
 
   it('knows the brokers', async () => {
