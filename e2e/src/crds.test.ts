@@ -13,6 +13,7 @@ import {
 import { CustomObjectsApi, KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { until } from './hub-under-test.js';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
 import {
   changed,
@@ -60,10 +61,13 @@ describe('CustomResourceDefinitions', function () {
     // Warnings would be on standard error, which must be empty.
     const files = Object.values(plurals).map((plural) => `--filename=${folder(`crds/${plural}.yaml`)}`);
     await kubectl(['apply', '--server-side', ...files]);
-    await kubectl([
-      ...['wait', '--for=condition=Established', '--timeout=30s'],
+    const wait = [
+      ...['wait', '--for=condition=Established', '--timeout=5s'],
       ...Object.values(plurals).map((plural) => `crd/${plural}.${group}`),
-    ]);
+    ];
+    // kubectl gives up at once on a CRD that has no status yet.
+    const isEstablished = async (): Promise<boolean> => (await api.kubectl(wait)).code === 0;
+    await until('the CRDs are established', isEstablished, 30_000);
   });
   after(() => api.stop());
 

@@ -119,7 +119,14 @@ export class ClusterUnderTest {
       join(project, `crds/${name}.yaml`),
     );
     await cluster.kubectl('apply', '-f', crds.join(','));
-    await cluster.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+    // kubectl gives up at once on a CRD that has no status yet.
+    const wait = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
+    const isEstablished = (): Promise<boolean> =>
+      cluster.kubectl(...wait).then(
+        () => true,
+        () => false,
+      );
+    await until('the CRDs are established', isEstablished, 30_000);
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
     await cluster.kubectl('apply', '-f', join(project, 'operator/rbac.yaml'));
     return cluster;

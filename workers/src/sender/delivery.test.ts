@@ -41,7 +41,7 @@ describe('Delivery', () => {
     delivery.close();
     server.close();
   });
-  const deliver = (): Promise<Outcome> => delivery.deliver(message, () => true);
+  const deliver = (): Promise<Outcome | undefined> => delivery.deliver(message, () => true);
 
   for (const code of ['AA', 'CA']) {
     it(`has delivered a message that is answered ${code}, over one kept connection`, async () => {
@@ -101,11 +101,19 @@ describe('Delivery', () => {
 
   it('does not try a second time when it must not', async () => {
     answer = () => undefined;
-    expect(await delivery.deliver(message, () => false)).to.include({
+    expect(await delivery.deliver(message, () => arrived.length === 0)).to.include({
       kind: 'failed',
       code: 'REPLY_TIMEOUT',
     });
     expect(arrived).to.have.length(1);
+  });
+
+  it('sends nothing that is another’s by the time the connection is open', async () => {
+    answer = () => expect.fail('it was sent');
+    expect(await delivery.deliver(message, () => false)).to.equal(undefined);
+    let asked = 0;
+    expect(await delivery.deliver(message, () => asked++ === 0)).to.equal(undefined);
+    expect([asked, arrived.length]).to.deep.equal([2, 0]);
   });
 
   it('says that nobody is there, after one try', async () => {

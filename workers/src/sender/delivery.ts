@@ -39,9 +39,10 @@ export class Delivery {
    * Sends one message and waits for its acknowledgement; after a failure on a connection that was open, once more
    * on a fresh one. Never rejects.
    * @param bytes the message
-   * @param mayTryAgain asked before the second try
+   * @param maySend asked at the last moment before the message goes out, for to connect may take long
+   * @returns undefined where it was not sent because it must not be
    */
-  async deliver(bytes: Buffer, mayTryAgain: () => boolean): Promise<Outcome> {
+  async deliver(bytes: Buffer, maySend: () => boolean): Promise<Outcome | undefined> {
     let controlId: string;
     try {
       controlId = expectedControlId(bytes);
@@ -49,9 +50,9 @@ export class Delivery {
       if (!(error instanceof MessageError)) throw error;
       return { kind: 'undeliverable', code: error.code, reason: error.message };
     }
-    const first = await this.#try(bytes, controlId);
-    if (first.kind !== 'failed' || first.unreachable || !mayTryAgain()) return first;
-    return this.#try(bytes, controlId);
+    const first = await this.#try(bytes, controlId, maySend);
+    if (first?.kind !== 'failed' || first.unreachable) return first;
+    return (await this.#try(bytes, controlId, maySend)) ?? first;
   }
 
   close(): void {
@@ -59,7 +60,8 @@ export class Delivery {
     this.#connection = undefined;
   }
 
-  async #try(bytes: Buffer, controlId: string): Promise<Outcome> {
+  async #try(bytes: Buffer, controlId: string, maySend: () => boolean): Promise<Outcome | undefined> {
+    if (!maySend()) return undefined;
     const { mllp, ackTimeoutMs, destination } = this.#configuration;
     if (this.#connection && !(await this.#connection.isUsable())) this.close();
     try {
@@ -68,6 +70,7 @@ export class Delivery {
       if (!(error instanceof MllpError || error instanceof TlsFilesError)) throw error;
       return { kind: 'failed', code: codeOf(error), reason: error.message, unreachable: true };
     }
+    if (!maySend()) return undefined;
     try {
       const reply = readAcknowledgement(await this.#connection.exchange(bytes, ackTimeoutMs));
       if (reply.controlId !== controlId) {
