@@ -5,6 +5,7 @@ export default class Summary extends mocha.reporters.Spec {
   epilogue() {
     super.epilogue();
     const { passes, failures, pending } = this.stats;
-    console.log(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}`);
+    if (pending > 0) console.log(`${pending} skipped`);
+    console.log(`${passes} passed, ${failures} failed`);
   }
 }
