@@ -31,6 +31,8 @@ const FETCH_INTERVAL = 100;
 interface Assigned {
   readonly generation: number;
   readonly window: PartitionWindow;
+  /** Whether something is done that no commit since has told of. */
+  isUncommitted: boolean;
   /** The commit that is under way, and the one that will follow it for those who came later. */
   committing: Promise<void> | undefined;
   next: Promise<void> | undefined;
@@ -139,13 +141,11 @@ export class Sender implements Worker {
         clearTimeout(timer);
         continue;
       }
-      if (faults.length > 0) {
-        // What was done since the last commit that succeeded is not known to be, so it is done again.
-        this.#assigned.delete(batch.partition);
-        throw faults[0];
-      }
+      // The window stays: while the partition is ours nobody knows better what is done, committed or not.
+      if (faults.length > 0) throw faults[0];
       if (!goesOn) return;
       if (window.isEmpty) {
+        if (assigned.isUncommitted) await this.#commit(batch, assigned);
         batch.resolve(records.at(-1)!.offset);
         return;
       }
@@ -166,7 +166,13 @@ export class Sender implements Worker {
     const { offset, note } = await batch.committed();
     const position = offset < 0n ? batch.fetchedFrom : offset;
     const window = new PartitionWindow(position, note);
-    const assigned = { generation: batch.generation, window, committing: undefined, next: undefined };
+    const assigned: Assigned = {
+      generation: batch.generation,
+      window,
+      isUncommitted: false,
+      committing: undefined,
+      next: undefined,
+    };
     this.#assigned.set(batch.partition, assigned);
     return assigned;
   }
@@ -214,6 +220,7 @@ export class Sender implements Worker {
       return false;
     }
     assigned.window.done(lane);
+    assigned.isUncommitted = true;
     await this.#commit(batch, assigned);
     return true;
   }
@@ -225,7 +232,13 @@ export class Sender implements Worker {
       assigned.committing = assigned.next;
       assigned.next = undefined;
       const { position, note } = assigned.window;
-      await batch.commit(position, note);
+      assigned.isUncommitted = false;
+      try {
+        await batch.commit(position, note);
+      } catch (error) {
+        assigned.isUncommitted = true;
+        throw error;
+      }
     })();
     return assigned.next;
   }
