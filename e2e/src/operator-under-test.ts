@@ -62,7 +62,7 @@ export interface Audited {
     name?: string;
     namespace?: string;
   };
-  responseStatus?: { code: number };
+  responseStatus?: { code: number; message?: string };
   requestReceivedTimestamp: string;
   userAgent?: string;
 }
@@ -129,6 +129,14 @@ export class ClusterUnderTest {
     await until('the CRDs are established', isEstablished, 30_000);
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
     await cluster.kubectl('apply', '-f', join(project, 'operator/rbac.yaml'));
+    // The API server takes a moment to heed new roles; the role of the Lease is the last of them.
+    const account = `--as=system:serviceaccount:${operatorNamespace}:integration-hub-operator`;
+    const mayList = (): Promise<boolean> =>
+      cluster.kubectl('auth', 'can-i', 'list', 'hubs.integrationhub.dev', '-A', account).then(
+        () => true,
+        () => false,
+      );
+    await until('the roles are heeded', mayList, 30_000);
     return cluster;
   }
 
