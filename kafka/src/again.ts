@@ -18,12 +18,13 @@ export async function again<T>(
   work: () => Promise<T>,
   isPassing: (error: Refusal) => boolean = ({ retriable }) => retriable === true,
 ): Promise<T> {
-  for (const deadline = performance.now() + milliseconds; ;) {
+  const deadline = performance.now() + milliseconds;
+  for (let pauseMs = 5; ; pauseMs = Math.min(100, pauseMs * 2)) {
     try {
       return await work();
     } catch (error) {
       if (!isPassing(error as Refusal) || performance.now() > deadline) throw error;
-      await delay(5);
+      await delay(pauseMs);
     }
   }
 }

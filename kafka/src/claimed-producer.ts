@@ -1,7 +1,8 @@
-import type { Producer } from 'kafkajs';
+import type { Producer, Transaction } from 'kafkajs';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { alreadyParted, PartitionedRecords } from './partitioned-records.js';
+import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
 /** A producer of transactions, and what it needs. */
 export interface ClaimedProducer {
@@ -47,4 +48,26 @@ export function openClaimedProducer(
       await (await producer.transaction()).abort();
     },
   };
+}
+
+/**
+ * Sends records as part of a transaction, in requests that brokers accept.
+ *
+ * @param records in the order in which they are to be stored
+ */
+export async function sendRecords(
+  { parted }: Pick<ClaimedProducer, 'parted'>,
+  transaction: Transaction,
+  records: readonly OutgoingRecord[],
+): Promise<void> {
+  for (const { topic, items, messages } of await parted.part(records, (record) => record)) {
+    for (let from = 0, to = 0; from < items.length; from = to) {
+      let bytes = 0;
+      do {
+        bytes += recordBytes(items[to]!);
+        to += 1;
+      } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
+      await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
+    }
+  }
 }

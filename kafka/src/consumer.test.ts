@@ -118,36 +118,6 @@ describe('consuming batches', function () {
     expect(await committed(topic)).to.equal(-1n);
   });
 
-  it('pauses one partition while another goes on, and keeps both', async () => {
-    const topic = await kafka.topic(2);
-    await fill(topic, 0, 4, 0);
-    await fill(topic, 100, 104, 1);
-    const taken: number[] = [];
-    let generations = 0;
-    let pausedAt: number | undefined;
-    let resumedAt: number | undefined;
-    await consume(topic, async (batch) => {
-      generations = batch.generation;
-      if (batch.partition === 0 && pausedAt === undefined) {
-        pausedAt = performance.now();
-        batch.pauseFor(8_000);
-        expect(batch.isCurrent()).to.equal(false);
-        return;
-      }
-      if (batch.partition === 0) resumedAt ??= performance.now();
-      await taking(taken)(batch);
-    });
-    await until('the partition that is not paused', () => taken.length === 5);
-    await fill(topic, 105, 109, 1);
-    await until('more of it', () => taken.length === 10);
-    expect(taken).to.deep.equal(range(100, 109));
-    await until('the paused partition', () => taken.length === 15);
-    expect(taken.slice(10)).to.deep.equal(range(0, 4));
-    // Longer than a session, yet nothing was taken away.
-    expect(resumedAt! - pausedAt!).to.be.within(7_900, 9_500);
-    expect(generations).to.equal(1);
-  });
-
   it('keeps its partitions however long a batch takes, and commits what is done when it stops', async () => {
     const topic = await kafka.topic();
     await fill(topic, 0, 4);

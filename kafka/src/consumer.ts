@@ -4,7 +4,8 @@ import { again } from './again.js';
 import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { Committed, IncomingBatch } from './incoming-batch.js';
-import { KafkaError } from './kafka-error.js';
+import { KafkaError, unreachable } from './kafka-error.js';
+import { fetchCommitted } from './committed-offsets.js';
 import { readRecord } from './read-record.js';
 
 export interface ConsumeOptions {
@@ -108,7 +109,7 @@ class GroupConsumer implements Consumer {
       const isUnknown = (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
       throw isUnknown
         ? new KafkaError('UNKNOWN_TOPIC', `One of these topics does not exist in Kafka: ${topics.join(', ')}. Create it first.`, { cause: error }) // prettier-ignore
-        : new KafkaError('UNREACHABLE', `Kafka can't be reached at ${connection.bootstrapServers.join(', ')}: ${(error as Error).message}. Is the address right, and does Kafka run?`, { cause: error }); // prettier-ignore
+        : unreachable(connection, error);
     }
     this.#startTimers();
     await this.#consumer.run({
@@ -213,22 +214,13 @@ class GroupConsumer implements Consumer {
       this.#committedBy.clear();
     }
     let offsets = this.#committedBy.get(topic);
-    if (offsets === undefined) this.#committedBy.set(topic, (offsets = this.#fetchCommitted(topic)));
+    if (offsets === undefined)
+      this.#committedBy.set(
+        topic,
+        (offsets = fetchCommitted(this.#client.kafka, this.#options.groupId, topic, this.#sessionTimeoutMs)),
+      );
     const found = (await offsets).find((one) => one.partition === partition);
     return { offset: BigInt(found?.offset ?? '-1'), note: found?.metadata ?? '' };
-  }
-
-  async #fetchCommitted(topic: string): Promise<FetchOffsetsPartition[]> {
-    const admin = this.#client.kafka.admin();
-    await admin.connect();
-    try {
-      const [offsets] = await again(this.#sessionTimeoutMs, () =>
-        admin.fetchOffsets({ groupId: this.#options.groupId, topics: [topic] }),
-      );
-      return offsets!.partitions;
-    } finally {
-      await admin.disconnect();
-    }
   }
 
   #batch(payload: EachBatchPayload): IncomingBatch {
@@ -258,29 +250,17 @@ class GroupConsumer implements Consumer {
       commit: async (nextOffset, note = '') => {
         const offset = { partition, offset: nextOffset.toString(), metadata: note };
         const topics = [{ topic, partitions: [offset] }];
-        const deadline = performance.now() + this.#sessionTimeoutMs;
-        for (;;) {
-          try {
-            if (!isOurs()) throw new Error('the group has been joined anew');
-            // Not the consumer's own commitOffsets: that does nothing, without a word, once a stop has begun.
-            await payload.commitOffsetsIfNecessary({ topics });
-            return;
-          } catch (error) {
-            const mayPass = (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
-            if (!mayPass || performance.now() > deadline) {
-              throw new KafkaError(
-                'BATCH_LOST',
-                `The offset ${nextOffset} of partition ${partition} of ${topic} can't be committed: ${(error as Error).message}. What follows the last commit is done again, here or elsewhere.`,
-                { cause: error },
-              );
-            }
-            await delay(100);
-          }
-        }
-      },
-      pauseFor: (milliseconds) => {
-        isGivenUp = true;
-        setTimeout(payload.pause(), milliseconds).unref();
+        const commit = (): Promise<void> => {
+          if (!isOurs()) throw new Error('the group has been joined anew');
+          // Not the consumer's own commitOffsets: that does nothing, without a word, once a stop has begun.
+          return payload.commitOffsetsIfNecessary({ topics });
+        };
+        const isPassing = (error: object): boolean =>
+          (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
+        await again(this.#sessionTimeoutMs, commit, isPassing).catch((error: unknown) => {
+          const sentence = `The offset ${nextOffset} of partition ${partition} of ${topic} can't be committed: ${(error as Error).message}. What follows the last commit is done again, here or elsewhere.`;
+          throw new KafkaError('BATCH_LOST', sentence, { cause: error });
+        });
       },
       seek: (offset) => {
         isGivenUp = true;

@@ -39,6 +39,17 @@ describe('an exclusive writer', function () {
     expect(await kafka.values(one)).to.deep.equal(['b']);
   });
 
+  it('writes more than fits in one request', async () => {
+    const topic = await kafka.topic();
+    const writer = await open('much');
+    const texts = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(400_000));
+    await writer.write(texts.map((text) => textRecord(topic, text)));
+    await writer.close();
+    expect((await kafka.values(topic)).map((text) => [text[0], text.length])).to.deep.equal(
+      ['a', 'b', 'c', 'd', 'e'].map((letter) => [letter, 400_000]),
+    );
+  });
+
   it('shuts out who held the claim before', async () => {
     const topic = await kafka.topic();
     const [former, heir] = [await open('claim'), await open('claim')];

@@ -1,7 +1,7 @@
-import { type ClaimedProducer, openClaimedProducer } from './claimed-producer.js';
+import { type ClaimedProducer, openClaimedProducer, sendRecords } from './claimed-producer.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
-import { KafkaError } from './kafka-error.js';
+import { KafkaError, unreachable } from './kafka-error.js';
 import type { OutgoingRecord } from './record.js';
 
 export interface ExclusiveWriterOptions {
@@ -38,9 +38,7 @@ export class ExclusiveWriter {
       await withinDeadline(DEADLINE, claimed.claim());
     } catch (error) {
       claimed.client.discard();
-      const where = connection.bootstrapServers.join(', ');
-      const sentence = `Kafka can't be written to at ${where}: ${(error as Error).message}. Is the address right, and does Kafka run?`;
-      throw new KafkaError('UNREACHABLE', sentence, { cause: error });
+      throw unreachable(connection, error);
     }
     return new ExclusiveWriter(claimed, claim);
   }
@@ -67,11 +65,8 @@ export class ExclusiveWriter {
   }
 
   async #write(records: readonly OutgoingRecord[]): Promise<void> {
-    const parts = await this.#claimed.parted.part(records, (record) => record);
     const transaction = await this.#claimed.producer.transaction();
-    for (const { topic, messages } of parts) {
-      await transaction.send({ topic, messages, acks: -1, timeout: 10_000 });
-    }
+    await sendRecords(this.#claimed, transaction, records);
     await transaction.commit();
   }
 }

@@ -2,7 +2,7 @@ import type { Producer } from 'kafkajs';
 import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
-import { KafkaError, StoreError } from './kafka-error.js';
+import { StoreError, unreachable } from './kafka-error.js';
 import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
@@ -97,13 +97,7 @@ export class GatheringProducer {
    */
   async connect(): Promise<void> {
     await this.#round([]).catch((error: unknown) => {
-      const servers = this.#options.connection.bootstrapServers.join(', ');
-      const { message } = (error as StoreError).cause as Error;
-      throw new KafkaError(
-        'UNREACHABLE',
-        `Kafka can't be reached at ${servers}: ${message}. Is the address right, and does Kafka run?`,
-        { cause: error },
-      );
+      throw unreachable(this.#options.connection, (error as StoreError).cause);
     });
   }
 

@@ -19,7 +19,7 @@ export interface IncomingBatch {
   readonly fetchedFrom: bigint;
   /**
    * Whether to go on with the batch. False once the partition is, or may be, another consumer's, when this one
-   * stops, and after `pauseFor` or `seek`: then return, without beginning anything new.
+   * stops, and after `seek`: then return, without beginning anything new.
    */
   isCurrent(): boolean;
   /** Notes that the record of this offset, and those before it, are done; what is not is fetched again. */
@@ -33,8 +33,6 @@ export interface IncomingBatch {
    * @throws KafkaError BATCH_LOST where the partition is another's now; just let it out of `onBatch`
    */
   commit(nextOffset: bigint, note?: string): Promise<void>;
-  /** Lets the partition, and no other, wait for so many milliseconds, without losing it; then return. */
-  pauseFor(milliseconds: number): void;
   /** Has the next batch fetched from an offset; then return. */
   seek(offset: bigint): void;
 }

@@ -1,3 +1,5 @@
+import type { KafkaConnection } from './connection.js';
+
 /** What went wrong with Kafka; stable, for programs to tell apart. */
 export type KafkaErrorCode =
   | 'UNREACHABLE'
@@ -19,6 +21,12 @@ export class KafkaError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** That Kafka could not be connected to, for people. */
+export function unreachable({ bootstrapServers }: KafkaConnection, cause: unknown): KafkaError {
+  const sentence = `Kafka can't be reached at ${bootstrapServers.join(', ')}: ${(cause as Error).message}. Is the address right, and does Kafka run?`;
+  return new KafkaError('UNREACHABLE', sentence, { cause });
 }
 
 /** Why a record was not stored. */

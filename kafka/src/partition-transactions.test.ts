@@ -67,7 +67,6 @@ describe('transactions by partition', function () {
       committed: () => Promise.resolve({ offset: -1n, note: '' }),
       resolve: (offset) => void resolved.push(offset),
       commit: () => Promise.resolve(),
-      pauseFor: () => undefined,
       seek: (offset) => void sought.push(offset),
     };
   }

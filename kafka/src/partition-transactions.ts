@@ -1,12 +1,12 @@
 import type { Transaction } from 'kafkajs';
 import { again } from './again.js';
-import { type ClaimedProducer, openClaimedProducer } from './claimed-producer.js';
+import { type ClaimedProducer, openClaimedProducer, sendRecords } from './claimed-producer.js';
+import { fetchCommitted } from './committed-offsets.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { withinDeadline } from './deadline.js';
 import { KafkaError } from './kafka-error.js';
-import type { PartitionRecords } from './partitioned-records.js';
-import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
+import type { OutgoingRecord } from './record.js';
 
 export interface PartitionTransactionsOptions {
   connection: KafkaConnection;
@@ -96,7 +96,7 @@ export class PartitionTransactions {
 
       claim.batch = batch;
       const transaction = await claim.producer.transaction();
-      for (const part of await claim.parted.part(records, (record) => record)) await send(transaction, part);
+      await sendRecords(claim, transaction, records);
       await this.#sendOffset(transaction, batch, nextOffset);
       await transaction.commit();
       claim.position = nextOffset;
@@ -116,14 +116,8 @@ export class PartitionTransactions {
 
     await claimed.claim();
 
-    const admin = claimed.client.kafka.admin();
-    await admin.connect();
-    // The group's coordinator may be moving; kafkajs asks only the one that it had found.
-    const [offsets] = await again(DEADLINE, () => admin.fetchOffsets({ groupId, topics: [batch.topic] }));
-    await admin.disconnect();
-    const committed = BigInt(
-      offsets!.partitions.find(({ partition }) => partition === batch.partition)!.offset,
-    );
+    const offsets = await fetchCommitted(claimed.client.kafka, groupId, batch.topic, DEADLINE);
+    const committed = BigInt(offsets.find(({ partition }) => partition === batch.partition)!.offset);
     // Where nothing has been committed yet, the batch is from the beginning of the topic.
     claim.position = committed >= 0n ? committed : batch.fetchedFrom;
     return claim;
@@ -154,17 +148,5 @@ export class PartitionTransactions {
   #discardClaims(): void {
     for (const { client } of this.#claims.values()) client.discard();
     this.#claims.clear();
-  }
-}
-
-async function send(transaction: Transaction, part: PartitionRecords<OutgoingRecord>): Promise<void> {
-  const { topic, items, messages } = part;
-  for (let from = 0, to = 0; from < items.length; from = to) {
-    let bytes = 0;
-    do {
-      bytes += recordBytes(items[to]!);
-      to += 1;
-    } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
-    await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
   }
 }
