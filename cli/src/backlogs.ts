@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stage } from '@integration-hub/api';
-import { TopicAdmin } from '@integration-hub/kafka';
+import { type GroupProgress, TopicAdmin } from '@integration-hub/kafka';
 
 /** A number of messages. */
 export interface Waiting {
@@ -17,7 +17,7 @@ const [everyMs, mostRead] = [2_000, 1_000];
 const stopMs = 5_000;
 
 interface Measured {
-  readonly offsets: unknown;
+  readonly progress: GroupProgress;
   readonly waiting: Waiting;
 }
 
@@ -82,14 +82,10 @@ async function measure(
   { group, topic }: { readonly group: string; readonly topic: string },
   former: Measured | undefined,
 ): Promise<Measured> {
-  const [committed, ends] = [await admin.committedOffsets(group, topic), await admin.endOffsets(topic)];
-  const offsets = { committed, ends };
-  if (isDeepStrictEqual(offsets, former?.offsets)) return former!;
-  const behind = [...ends].reduce((sum, [partition, end]) => {
-    const from = committed.get(partition) ?? -1n;
-    return sum + Number(end - (from < 0n ? 0n : from));
-  }, 0);
-  if (behind > mostRead) return { offsets, waiting: { messages: behind, isExact: false } };
+  const progress = await admin.progress(group, topic);
+  if (isDeepStrictEqual(progress, former?.progress)) return former!;
+  const behind = Number(progress.behind);
+  if (behind > mostRead) return { progress, waiting: { messages: behind, isExact: false } };
   const messages = behind === 0 ? 0 : await admin.remaining(group, topic, mostRead);
-  return { offsets, waiting: { messages, isExact: true } };
+  return { progress, waiting: { messages, isExact: true } };
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { again } from './again.js';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
-import { KafkaError } from './kafka-error.js';
+import { KafkaError, unreachable } from './kafka-error.js';
 import { readRecord } from './read-record.js';
 import type { IncomingRecord } from './record.js';
 import { kafkajs } from './repaired-kafkajs.js';
@@ -42,6 +41,14 @@ export interface PartitionCopies {
   readonly inSync: readonly number[];
 }
 
+/** How far a group has come in a topic; by partition, as `committedOffsets` and `endOffsets` say it. */
+export interface GroupProgress {
+  readonly committed: ReadonlyMap<number, bigint>;
+  readonly ends: ReadonlyMap<number, bigint>;
+  /** Offsets between the two, of all partitions; those of transactions' markers and aborted records among them. */
+  readonly behind: bigint;
+}
+
 /** What one broker has made, another knows a moment later; kafkajs asks any of them. */
 function soonKnown<T>(work: () => Promise<T>): Promise<T> {
   return again(15_000, work);
@@ -72,11 +79,7 @@ export class TopicAdmin {
       await admin.connect();
     } catch (error) {
       client.discard();
-      throw new KafkaError(
-        'UNREACHABLE',
-        `Kafka can't be reached at ${options.connection.bootstrapServers.join(', ')}: ${(error as Error).message}. Is the address right, and does Kafka run?`,
-        { cause: error },
-      );
+      throw unreachable(options.connection, error);
     }
     return new TopicAdmin(client, admin);
   }
@@ -123,7 +126,7 @@ export class TopicAdmin {
 
   /** The offsets up to which a group has consumed a topic, by partition; -1 where it has committed none. */
   async committedOffsets(groupId: string, topic: string): Promise<Map<number, bigint>> {
-    const [offsets] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
+    const [offsets] = await soonKnown(() => this.#admin.fetchOffsets({ groupId, topics: [topic] }));
     return new Map(offsets!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
@@ -135,6 +138,17 @@ export class TopicAdmin {
   /** The offset of the first record that each partition still keeps, by partition. */
   async startOffsets(topic: string): Promise<Map<number, bigint>> {
     return new Map((await this.#offsets(topic)).map(({ partition, low }) => [partition, BigInt(low)]));
+  }
+
+  /** How far a group has come in a topic. */
+  async progress(groupId: string, topic: string): Promise<GroupProgress> {
+    const [committed, ends] = [await this.committedOffsets(groupId, topic), await this.endOffsets(topic)];
+    let behind = 0n;
+    for (const [partition, end] of ends) {
+      const taken = committed.get(partition) ?? -1n;
+      behind += end - (taken < 0n ? 0n : taken);
+    }
+    return { committed, ends, behind };
   }
 
   /**
@@ -301,15 +315,8 @@ export class TopicAdmin {
   }
 
   /** The leader of a partition that was made just now may not know of it yet, and kafkajs does not ask again. */
-  async #offsets(topic: string): ReturnType<Admin['fetchTopicOffsets']> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#admin.fetchTopicOffsets(topic);
-      } catch (error) {
-        if (tries === 20 || (error as { retriable?: unknown }).retriable !== true) throw error;
-        await delay(100);
-      }
-    }
+  #offsets(topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+    return again(2_000, () => this.#admin.fetchTopicOffsets(topic));
   }
 
   async #addPartitions(specs: readonly TopicSpec[]): Promise<TopicChange[]> {

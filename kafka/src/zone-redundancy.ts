@@ -5,7 +5,8 @@
  */
 import type { PartitionCopies, TopicAdmin, TopicChange } from './topic-admin.js';
 
-const SETTING = 'min.insync.replicas';
+/** The setting that this is about, and that no other part changes in topics that are there. */
+export const minInsyncReplicas = 'min.insync.replicas';
 
 /** A topic, and how many of its copies must be in sync. */
 export interface TopicRedundancy {
@@ -104,7 +105,7 @@ export async function observeZones(
   const isKnown = [...present].every((id) => known.has(id));
   const zones = new Map([...known, ...(isKnown ? [] : await admin.brokerZones())]);
   const copies = await admin.copies([...wanted.keys()]);
-  const current = await admin.setting([...copies.keys()], SETTING);
+  const current = await admin.setting([...copies.keys()], minInsyncReplicas);
   const topics = [...copies].map(([name, partitions]) => ({
     name,
     wanted: wanted.get(name)!,
@@ -120,6 +121,6 @@ export async function applyZoneRedundancy(
   changes: ReadonlyMap<string, number>,
 ): Promise<TopicChange[]> {
   return admin.repairSettings(
-    [...changes].map(([name, value]) => ({ name, config: { [SETTING]: String(value) } })),
+    [...changes].map(([name, value]) => ({ name, config: { [minInsyncReplicas]: String(value) } })),
   );
 }

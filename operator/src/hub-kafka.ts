@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Topic } from '@integration-hub/api';
-import { TopicAdmin, type KafkaLog, type TopicChange } from '@integration-hub/kafka';
+import { minInsyncReplicas, TopicAdmin, type KafkaLog, type TopicChange } from '@integration-hub/kafka';
 import { hashOf } from './render/names.js';
-import { minInsyncReplicas, ZoneWatch, type ZonesState } from './zone-watch.js';
+import { ZoneWatch, type ZonesState } from './zone-watch.js';
 
 /** What one resource wants of Kafka. */
 export interface Wish {
@@ -374,20 +374,15 @@ export class HubKafka {
   ): Promise<Backlog> {
     const admin = this.#admin!;
     const measuredAt = Date.now();
-    const [committed, ends] = [await admin.committedOffsets(group, topic), await admin.endOffsets(topic)];
-    let offsets = 0n;
-    for (const [partition, last] of ends) {
-      const taken = committed.get(partition) ?? -1n;
-      offsets += last - (taken < 0n ? 0n : taken);
-    }
+    const { committed, ends, behind } = await admin.progress(group, topic);
     const hasMoved = former === undefined || !isDeepStrictEqual(committed, former.committed);
     const isSame = !hasMoved && isDeepStrictEqual(ends, former.ends);
     // Looking for records takes a while; a group that moves on has some, as far as anybody needs to know.
-    let empty = offsets === 0n;
+    let empty = behind === 0n;
     if (!empty && isSame) empty = former.empty || (await admin.remaining(group, topic, 1)) === 0;
     else if (!empty && (isUrgent || !hasMoved)) empty = (await admin.remaining(group, topic, 1)) === 0;
     const stuckSince = hasMoved || empty ? undefined : (former.stuckSince ?? former.measuredAt);
-    return { offsets, ends, committed, empty, measuredAt, stuckSince };
+    return { offsets: behind, ends, committed, empty, measuredAt, stuckSince };
   }
 
   #untilDueMs(): number {

@@ -5,8 +5,8 @@
  * 2 its configuration is wrong (starting it again won't help).
  */
 import { KubeConfig } from '@kubernetes/client-node';
+import { createLog, type Log } from '@integration-hub/workers';
 import { ConfigurationError, readConfiguration, type Configuration } from './configuration.js';
-import { createLog, type Log } from './log.js';
 import { Operator } from './operator.js';
 import { startTracing } from './tracing.js';
 

@@ -1,5 +1,6 @@
 /** The operator as a whole: copies of the cluster's objects, the queue that they feed, and the leader's right to write. */
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { Log } from '@integration-hub/workers';
 import { Applier } from './applier.js';
 import type { Configuration } from './configuration.js';
 import { HealthServer } from './health-server.js';
@@ -10,7 +11,6 @@ import { EventRecorder } from './kubernetes/event-recorder.js';
 import { Leadership } from './kubernetes/leadership.js';
 import { resourceTypes, type KubeObject, type ResourceType } from './kubernetes/object.js';
 import { Reflector, type ReflectorOptions } from './kubernetes/reflector.js';
-import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { NamespacePlans } from './namespace-plans.js';
 import { managedBySelector, ownerLabels, type OwnerKind } from './render/names.js';

@@ -8,9 +8,6 @@ import {
   type TopicChange,
 } from '@integration-hub/kafka';
 
-/** The setting that is this watch's, and no other part's, in topics that are there. */
-export const minInsyncReplicas = 'min.insync.replicas';
-
 /** Kafka's own topics, without which no group reads and no transaction ends. */
 const ownTopics = ['__consumer_offsets', '__transaction_state'];
 

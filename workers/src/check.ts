@@ -1,6 +1,13 @@
 /** What can be wrong with a worker's configuration beyond its form: expressions, paths, names of mappings. */
 import type { WorkerConfiguration } from '@integration-hub/api';
-import { ConditionError, parsePath, PathError, SchemaError, UnknownMappingError } from '@integration-hub/hl7';
+import {
+  BadMappingError,
+  ConditionError,
+  parsePath,
+  PathError,
+  SchemaError,
+  UnknownMappingError,
+} from '@integration-hub/hl7';
 import { compileAcceptance } from './listener/acceptance.js';
 import { compileTransformation } from './transformer/transformer.js';
 
@@ -20,6 +27,7 @@ export function checkConfiguration(configuration: WorkerConfiguration): string |
     return undefined;
   } catch (error) {
     if (
+      error instanceof BadMappingError ||
       error instanceof ConditionError ||
       error instanceof UnknownMappingError ||
       error instanceof SchemaError ||

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 
 export { checkConfiguration } from './check.js';
+export { createLog, type Log } from './log.js';
 export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';
 
 /** The program that runs one worker: `node <workerProgram> --config FILE`. */

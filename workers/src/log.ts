@@ -1,4 +1,7 @@
-/** JSON logs on standard output, one object a line. No field of a message but MSH-3, MSH-9, MSH-10 and MSH-12. */
+/**
+ * JSON logs on standard output, one object a line: the workers' and the operator's. No field of a message but MSH-3,
+ * MSH-9, MSH-10 and MSH-12.
+ */
 import winston from 'winston';
 
 export type Log = winston.Logger;

@@ -1,12 +1,12 @@
 /** What reconciling reads and works with. */
 import { workerConfiguration, type WorkerConfiguration } from '@integration-hub/api';
+import type { Log } from '@integration-hub/workers';
 import type { Applier } from '../applier.js';
 import type { EventRecorder } from '../kubernetes/event-recorder.js';
 import type { ApiClient } from '../kubernetes/api-client.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { Reflector } from '../kubernetes/reflector.js';
 import type { HubKafka } from '../hub-kafka.js';
-import type { Log } from '../log.js';
 import type { NamespacePlans } from '../namespace-plans.js';
 import { configurationFile } from '../render/stage-objects.js';
 import { stageState, type StageState } from './stage-state.js';
