@@ -148,7 +148,7 @@ describe('operator', function () {
       if (cluster.api === undefined) this.skip();
       await cluster.atRest();
       const since = new Date();
-      await sleep(10_000);
+      await sleep(60_000);
       expect(await cluster.writes(since)).to.deep.equal([]);
     });
 
