@@ -1,0 +1,103 @@
+/** The connection to PostgreSQL. */
+import pg from 'pg';
+import { ArchiveError } from './archive-error.js';
+
+/** Where the database is, and as whom to connect. */
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** PEM of the authorities that issue the server's certificate; absent: without TLS. */
+  readonly ca?: string | undefined;
+  /** Names this program in the database's own views. */
+  readonly applicationName: string;
+  /** The most connections at once; default 4. */
+  readonly connections?: number;
+}
+
+/** Longest wait for a connection and for an answer, in milliseconds. */
+const [CONNECT_MS, ANSWER_MS] = [5_000, 60_000];
+
+/** Opens a pool; it connects when it is first used. */
+export function openDatabase(address: DatabaseAddress): pg.Pool {
+  const { host, port, database, user, password, ca, applicationName, connections = 4 } = address;
+  const pool = new pg.Pool({
+    host,
+    port,
+    database,
+    user,
+    password,
+    ...(ca !== undefined && { ssl: { ca, rejectUnauthorized: true } }),
+    application_name: applicationName,
+    max: connections,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: ANSWER_MS,
+    keepAlive: true,
+  });
+  // The next query finds out, and says so.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/**
+ * Does work in one transaction.
+ *
+ * @throws ArchiveError DATABASE_AWAY, DATABASE_REFUSES; and what the work throws of its own
+ */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  return told(pool, async () => {
+    const client = await pool.connect();
+    let failure: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      // A connection whose transaction failed is thrown away, not mended.
+      client.release(failure);
+    }
+  });
+}
+
+/**
+ * Has what PostgreSQL or the network says told in our words. PostgreSQL's own text may quote a row, so only its code
+ * goes on.
+ *
+ * @throws ArchiveError DATABASE_AWAY: it may be done again later. DATABASE_REFUSES: the same would be refused again.
+ */
+export async function told<T>(pool: pg.Pool, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ArchiveError) throw error;
+    const { host, port, database } = pool.options;
+    const place = `PostgreSQL at ${host ?? ''}:${port ?? ''}, database ${database ?? ''}`;
+    const { code = 'no code' } = error as { code?: string };
+    // Class 22: data; 54: too large (PostgreSQL, appendix A).
+    if (error instanceof pg.DatabaseError && /^(22|54)/.test(code)) {
+      const sentence = `${place}, does not take what was to be written (SQLSTATE ${code}).`;
+      throw new ArchiveError('DATABASE_REFUSES', sentence);
+    }
+    const hint = hints[code] ?? 'Does it run, and are address, name and password right?';
+    throw new ArchiveError('DATABASE_AWAY', `${place}, can't be used (${code}). ${hint}`);
+  }
+}
+
+const hints: Readonly<Record<string, string>> = {
+  '28P01': 'The user or the password is wrong.',
+  '28000': 'Its pg_hba.conf does not let this user in.',
+  '3D000': 'There is no such database: create it.',
+  '42501': 'The user may not do that: it must own the database.',
+  '42P01': 'The archive has no tables there yet: the archivist makes them when it starts.',
+  '53100': 'Its disk is full.',
+  '53300': 'It has too many connections.',
+};

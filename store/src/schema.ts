@@ -1,0 +1,79 @@
+/**
+ * The tables, made and changed step by step. Every table has a partition for each day (UTC) on which its messages were
+ * received, so that what is too old goes by dropping a table.
+ */
+import type { ClientBase } from 'pg';
+
+/** Tables that are partitioned by day. */
+export const partitioned = ['message', 'patient_identifier', 'step'] as const;
+
+/** Never change one that has been released: add another. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE ihub.message (
+    received_at timestamptz(3) NOT NULL,
+    correlation_id uuid NOT NULL,
+    flow text NOT NULL,
+    control_id text NOT NULL,
+    message_type text NOT NULL,
+    sending_application text NOT NULL,
+    PRIMARY KEY (correlation_id, received_at)
+  ) PARTITION BY RANGE (received_at);
+  CREATE INDEX message_time ON ihub.message (received_at, correlation_id);
+  CREATE INDEX message_flow ON ihub.message (flow, received_at, correlation_id);
+  CREATE INDEX message_control_id ON ihub.message (control_id, received_at, correlation_id);
+  CREATE INDEX message_type ON ihub.message (message_type, received_at, correlation_id);
+
+  CREATE TABLE ihub.patient_identifier (
+    identifier bytea NOT NULL,
+    received_at timestamptz(3) NOT NULL,
+    correlation_id uuid NOT NULL,
+    PRIMARY KEY (identifier, received_at, correlation_id)
+  ) PARTITION BY RANGE (received_at);
+
+  CREATE TABLE ihub.step (
+    received_at timestamptz(3) NOT NULL,
+    correlation_id uuid NOT NULL,
+    origin text NOT NULL,
+    kind text NOT NULL,
+    at timestamptz(3) NOT NULL,
+    stage text NOT NULL,
+    destination text NOT NULL,
+    code text NOT NULL,
+    reason text NOT NULL,
+    attempts integer NOT NULL,
+    replayed boolean NOT NULL,
+    content_policy text NOT NULL,
+    content bytea,
+    PRIMARY KEY (correlation_id, received_at, origin)
+  ) PARTITION BY RANGE (received_at);
+  -- It is encrypted, so there is nothing to compress.
+  ALTER TABLE ihub.step ALTER COLUMN content SET STORAGE EXTERNAL;
+  `,
+];
+
+/** Held by whoever changes tables: two archivists may start, or need a new day, at the same time. */
+export const SCHEMA_LOCK = 0x1_4b_75_b2;
+
+/**
+ * Brings the tables to the form that this program needs. To be called within a transaction.
+ *
+ * @returns false where a newer program has been here, whose form this one does not know
+ */
+export async function migrate(client: ClientBase): Promise<boolean> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
+  await client.query('CREATE SCHEMA IF NOT EXISTS ihub');
+  await client.query(
+    'CREATE TABLE IF NOT EXISTS ihub.migration (number integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())',
+  );
+  const { rows } = await client.query<{ done: number }>(
+    'SELECT coalesce(max(number), 0) AS done FROM ihub.migration',
+  );
+  const { done } = rows[0]!;
+  for (const [index, sql] of migrations.entries()) {
+    if (index < done) continue;
+    await client.query(sql);
+    await client.query('INSERT INTO ihub.migration (number) VALUES ($1)', [index + 1]);
+  }
+  return done <= migrations.length;
+}
