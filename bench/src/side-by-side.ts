@@ -6,7 +6,7 @@ export interface Contestant {
   readonly run: () => unknown;
 }
 
-/** One comparison, in times a second. */
+/** One comparison. */
 export interface Comparison {
   readonly name: string;
   readonly ours: number;
@@ -41,12 +41,22 @@ export function compare(
     const other = perSecond(first === ours ? peer : ours, turnMs);
     return first === ours ? { ours: one, peer: other } : { ours: other, peer: one };
   });
-  const ratios = turns.map((turn) => turn.ours / turn.peer);
+  return comparison(name, unit, peer.name, turns);
+}
+
+/** Medians and ratios of rounds in which ours and the peer took turns. */
+export function comparison(
+  name: string,
+  unit: string,
+  peer: string,
+  rounds: readonly { readonly ours: number; readonly peer: number }[],
+): Comparison {
+  const ratios = rounds.map((round) => round.ours / round.peer);
   return {
     name,
-    ours: median(turns.map((turn) => turn.ours)),
-    peer: peer.name,
-    peerValue: median(turns.map((turn) => turn.peer)),
+    ours: median(rounds.map((round) => round.ours)),
+    peer,
+    peerValue: median(rounds.map((round) => round.peer)),
     ratio: median(ratios),
     spread: [Math.min(...ratios), Math.max(...ratios)],
     unit,
