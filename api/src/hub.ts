@@ -1,7 +1,7 @@
 /** `Hub`: the platform in one namespace: which Kafka it uses, which zones it spans, what its workers are given. */
 import { z } from 'zod';
 import { distinct, named, textMatching, withRule } from './cel-rule.js';
-import { apiVersion, kubernetesName, metadata } from './metadata.js';
+import { apiVersion, kubernetesName, metadata, port } from './metadata.js';
 import { cpu, duration, size } from './quantity.js';
 
 const copies = z.int().min(1).max(12).meta({ format: 'int32' });
@@ -77,9 +77,46 @@ const workers = z.strictObject({
       listener: resources('listener', '100m', '512Mi'),
       transformer: resources('transformer', '100m', '384Mi'),
       sender: resources('sender', '50m', '256Mi'),
+      archivist: resources('archivist', '100m', '384Mi'),
     })
     .prefault({})
     .describe('Processor and memory of each role.'),
+});
+
+const archive = z.strictObject({
+  postgres: z
+    .strictObject({
+      host: textMatching(
+        /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/,
+        253,
+        'must be a host name or an IP address',
+      ).describe('Host name or IP address of PostgreSQL.'),
+      port: port.default(5432).describe('Its TCP port.'),
+      database: textMatching(/^[A-Za-z_][A-Za-z0-9_-]*$/, 63, 'must be a name of letters, digits, _ and -')
+        .default('ihub')
+        .describe('Name of the database, which no other Hub uses. Its tables are made by the archivist.'),
+      secretName: kubernetesName.describe(
+        'Secret with username and password of the user that owns the database.',
+      ),
+      caSecretName: kubernetesName
+        .optional()
+        .describe(
+          'Secret whose ca.crt has the authorities that issue the server’s certificate. Absent: without TLS.',
+        ),
+    })
+    .describe('The database. It must be there; the operator makes none.'),
+  keysSecretName: kubernetesName.describe(
+    'Secret with content.key and identifier.key: 32 bytes in base64 on each line, the first for what is written, the others for what was written with them before.',
+  ),
+  retention: duration('1d', '3650d')
+    .default('90d')
+    .describe('How long messages can be found. What is older goes by whole days (UTC).'),
+  patientIdentifiers: z
+    .enum(['Hashed', 'Clear'], 'must be Hashed (keyed hashes) or Clear (as they are)')
+    .default('Hashed')
+    .describe(
+      'How identifiers of patients stand in the database: Hashed, which only the key finds, or Clear.',
+    ),
 });
 
 /** The zod schema of a Hub, with every default. */
@@ -105,6 +142,11 @@ export const hub = z
           .default([])
           .describe(
             'The availability zones, by the topology.kubernetes.io/zone label of their nodes. Workers and copies of messages are spread over them. Empty: one place without zones.',
+          ),
+        archive: archive
+          .optional()
+          .describe(
+            'The message store: what came and what became of it, to be searched. Absent: messages are in their topics only.',
           ),
         workers: workers.prefault({}).describe('What the workers run on: image, log level, resources.'),
       })

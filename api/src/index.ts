@@ -2,6 +2,7 @@
 export * from './dead-letter-mark.js';
 export { celKey, type CelValidation } from './cel-rule.js';
 export * from './destination.js';
+export * from './event.js';
 export * from './hub.js';
 export * from './integration-flow.js';
 export * from './message-record.js';

@@ -203,6 +203,15 @@ export const integrationFlow = z
           z.array(destination).min(1, 'must name at least one destination').max(50),
           'must not name a destination twice; join the two conditions with ||',
         ).describe('Where messages go: to each of these whose condition is true.'),
+        contentPolicy: z
+          .enum(
+            ['None', 'Redacted', 'Full'],
+            'must be None (keep no content), Redacted (keep its form without values) or Full (keep all of it)',
+          )
+          .default('Redacted')
+          .describe(
+            'What the Hub’s archive keeps of the flow’s messages: None, no content; Redacted, the header and which fields are filled; Full, everything, encrypted.',
+          ),
         availability: z
           .strictObject({
             replicasPerZone: z

@@ -7,6 +7,7 @@ import { problemText } from './problem.js';
 import { readResources } from './resources.js';
 import {
   workerConfiguration,
+  type ArchivistConfiguration,
   type ListenerConfiguration,
   type SenderConfiguration,
   type TransformerConfiguration,
@@ -37,6 +38,41 @@ function destination(name = 'mpi', rest = ''): Destination {
 const mapped = 'transformer: {mapping: {name: phw}}, destinations: [{name: mpi}]';
 
 describe('plan', () => {
+  it('has nothing of an archive where the Hub has none', () => {
+    const { topics, stages } = plan(hub(), [flow('a', 2575)], [destination()]);
+    expect(topics.some(({ name }) => name.endsWith('.events'))).to.equal(false);
+    for (const { configuration } of stages) expect(configuration).to.include({ eventsTopic: null });
+  });
+
+  it('gives a Hub with an archive the events’ topic, and an archivist that reads all topics', () => {
+    const archive =
+      'archive: {postgres: {host: db, secretName: db-user, caSecretName: db-ca}, keysSecretName: keys, retention: 30d}';
+    const given = hub(`{kafka: {bootstrapServers: ["kafka:9092"]}, zones: [zone-a, zone-b], ${archive}}`);
+    const flows = [
+      flow('a', 2575, mapped),
+      flow('b', 2576, 'contentPolicy: Full, destinations: [{name: mpi}]'),
+    ];
+    const { topics, stages } = plan(given, flows, [destination()]);
+    const archivist = stages.at(-1)!;
+    expect(archivist).to.include({ name: 'archivist', role: 'archivist', owner: 'Hub/hub', replicas: 2 });
+    expect(archivist.secrets).to.deep.equal([
+      { name: 'db-user', keys: ['username', 'password'] },
+      { name: 'keys', keys: ['content.key', 'identifier.key'] },
+      { name: 'db-ca', keys: ['ca.crt'] },
+    ]);
+    const configuration = archivist.configuration as ArchivistConfiguration;
+    expect(configuration.topics).to.deep.equal(topics.map(({ name }) => name));
+    expect(configuration.eventsTopic).to.equal('ihub.hub.events').and.equal(topics.at(-1)!.name);
+    expect(configuration.contentPolicies).to.deep.equal({ a: 'Redacted', b: 'Full' });
+    expect(configuration.retentionMs).to.equal(30 * 86_400_000);
+    expect(configuration.database).to.include({ host: 'db', port: 5432, name: 'ihub' });
+    expect(configuration.database.caFile).to.match(/\/db-ca\/ca\.crt$/);
+    for (const { configuration: one } of stages) {
+      expect(one).to.include({ eventsTopic: 'ihub.hub.events' });
+      expect(workerConfiguration.parse(JSON.parse(JSON.stringify(one)))).to.deep.equal(one);
+    }
+  });
+
   it('gives a flow with a mapping a listener, a transformer and its destination’s sender', () => {
     const { topics, stages, problems } = plan(hub(), [flow('phw-to-mpi', 2575, mapped)], [destination()]);
     expect(problems).to.deep.equal([]);

@@ -5,7 +5,7 @@ import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
 import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
-import { deadLetterTopic, outboundTopic, receivedTopic } from './topic-names.js';
+import { deadLetterTopic, eventsTopic, outboundTopic, receivedTopic } from './topic-names.js';
 import type { ListenerConfiguration, Role, WorkerConfiguration } from './worker-configuration.js';
 
 /** A Kafka topic that must exist, and its settings. */
@@ -39,6 +39,8 @@ export interface Plan {
 
 /** Partitions of a flow's own topics where it orders by field and doesn't say how many. */
 const partitionsByField = 12;
+/** Partitions of the events' topic; those of one message are in one. */
+const eventPartitions = 6;
 const health = { host: '0.0.0.0', tcpPort: 9000, httpPort: 9001 } as const;
 /** How long a TLS handshake may take. A client needs some round trips for it. */
 const handshakeTimeoutMs = 10_000;
@@ -79,6 +81,7 @@ export function plan(
   for (const [name, users] of inUse) {
     planDestination(hub, known.get(name)!, users, secretsFolder, topics, stages);
   }
+  planArchive(hub, sound, secretsFolder, topics, stages);
   return { topics, stages, problems };
 }
 
@@ -143,6 +146,7 @@ function planFlow(
     health,
     logLevel: hub.spec.workers.logLevel,
     deadLetterTopic: deadLetters,
+    eventsTopic: eventsOf(hub),
     flow: name,
     healthBoard: spec.healthBoard ?? '',
     peer: spec.peer ?? '',
@@ -279,6 +283,7 @@ function planDestination(
       health,
       logLevel: hub.spec.workers.logLevel,
       deadLetterTopic: deadLetters,
+      eventsTopic: eventsOf(hub),
       destination: name,
       group: `ihub.${namespace}.${name}.sender`,
       topic: outbound,
@@ -299,6 +304,68 @@ function planDestination(
         maxMs: durationToMs(spec.retry.max),
         onRefusal: spec.retry.onRefusal,
       },
+    },
+  });
+}
+
+/** Events are told where somebody takes them in: in a Hub with an archive. */
+function eventsOf({ metadata, spec }: Hub): string | null {
+  return spec.archive === undefined ? null : eventsTopic(metadata.namespace);
+}
+
+/** The topic of events, and the archivist, which reads all topics; nothing where the Hub has no archive. */
+function planArchive(
+  hub: Hub,
+  flows: readonly IntegrationFlow[],
+  secretsFolder: string,
+  topics: Topic[],
+  stages: Stage[],
+): void {
+  const { archive, kafka, workers, zones } = hub.spec;
+  const { name, namespace } = hub.metadata;
+  if (archive === undefined) return;
+  const owner = `Hub/${name}`;
+  const { postgres, keysSecretName } = archive;
+  const events = eventsTopic(namespace);
+  const { files, secrets } = tlsFiles(secretsFolder, undefined, postgres.caSecretName);
+  const carried = topics.map((one) => one.name);
+  topics.push(topic(hub, events, eventPartitions, 0, owner));
+  stages.push({
+    name: 'archivist',
+    role: 'archivist',
+    owner,
+    replicas: Math.max(1, zones.length),
+    ports: [],
+    secrets: [
+      { name: postgres.secretName, keys: ['username', 'password'] },
+      { name: keysSecretName, keys: ['content.key', 'identifier.key'] },
+      ...secrets,
+    ],
+    configuration: {
+      role: 'archivist',
+      stage: 'archivist',
+      namespace,
+      kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
+      health,
+      logLevel: workers.logLevel,
+      group: `ihub.${namespace}.archivist`,
+      topics: [...carried, events],
+      eventsTopic: events,
+      contentPolicies: Object.fromEntries(
+        flows.map(({ metadata, spec }) => [metadata.name, spec.contentPolicy]),
+      ),
+      patientIdentifiers: archive.patientIdentifiers,
+      retentionMs: durationToMs(archive.retention),
+      database: {
+        host: postgres.host,
+        port: postgres.port,
+        name: postgres.database,
+        userFile: `${secretsFolder}/${postgres.secretName}/username`,
+        passwordFile: `${secretsFolder}/${postgres.secretName}/password`,
+        caFile: files.caFile,
+      },
+      contentKeyFile: `${secretsFolder}/${keysSecretName}/content.key`,
+      identifierKeyFile: `${secretsFolder}/${keysSecretName}/identifier.key`,
     },
   });
 }

@@ -53,6 +53,7 @@ describe('readResources', () => {
       ordering: { by: 'Flow' },
       destinations: [{ name: 'mpi' }],
       availability: { replicasPerZone: 1 },
+      contentPolicy: 'Redacted',
       deletionPolicy: 'Keep',
       drainTimeout: '10m',
     });

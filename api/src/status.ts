@@ -125,7 +125,7 @@ export const destinationStatus = z
 export const hubStatus = z
   .strictObject({
     observedGeneration: generation.optional(),
-    conditions: conditions('Ready and KafkaReachable'),
+    conditions: conditions('Ready, KafkaReachable, ZoneRedundant and Archiving'),
     brokers: z
       .int()
       .min(0)

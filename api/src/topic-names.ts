@@ -11,3 +11,6 @@ export const outboundTopic = (namespace: string, destination: string): string =>
 /** What a flow or destination could not process. */
 export const deadLetterTopic = (namespace: string, flowOrDestination: string): string =>
   `ihub.${namespace}.${flowOrDestination}.dead-letter`;
+
+/** What the stages tell of messages. */
+export const eventsTopic = (namespace: string): string => `ihub.${namespace}.events`;

@@ -29,8 +29,15 @@ const common = {
     httpPort: tcpPort,
   }),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']),
+};
+
+/** Of stages on the road of messages. */
+const onTheRoad = {
+  ...common,
   /** The topic that takes what this stage can't process. */
   deadLetterTopic: text,
+  /** The topic that takes what this stage tells of messages; null: it tells nothing. */
+  eventsTopic: text.nullable(),
 };
 
 const origin = {
@@ -47,7 +54,7 @@ const ordering = z.discriminatedUnion('by', [
 
 /** Configuration of a listener: MLLP in, Kafka out. */
 export const listenerConfiguration = z.strictObject({
-  ...common,
+  ...onTheRoad,
   ...origin,
   role: z.literal('listener'),
   listen: z.strictObject({
@@ -97,7 +104,7 @@ export const listenerConfiguration = z.strictObject({
 
 /** Configuration of a transformer: Kafka in, Kafka out. */
 export const transformerConfiguration = z.strictObject({
-  ...common,
+  ...onTheRoad,
   ...origin,
   role: z.literal('transformer'),
   group: text,
@@ -109,7 +116,7 @@ export const transformerConfiguration = z.strictObject({
 
 /** Configuration of a sender: Kafka in, MLLP out. */
 export const senderConfiguration = z.strictObject({
-  ...common,
+  ...onTheRoad,
   role: z.literal('sender'),
   destination: text,
   group: text,
@@ -143,15 +150,46 @@ export const senderConfiguration = z.strictObject({
   }),
 });
 
+/** How much of a flow's messages may be kept beside the topics that carry them. */
+export const contentPolicy = z.enum(['None', 'Redacted', 'Full']);
+
+/** Configuration of an archivist: Kafka in, PostgreSQL out. */
+export const archivistConfiguration = z.strictObject({
+  ...common,
+  role: z.literal('archivist'),
+  group: text,
+  /** The topics of flows and destinations, and the events'. */
+  topics: z.array(text).min(1),
+  eventsTopic: text,
+  /** By flow. A flow that is not here any more is Redacted. */
+  contentPolicies: z.record(text, contentPolicy),
+  patientIdentifiers: z.enum(['Hashed', 'Clear']),
+  retentionMs: milliseconds,
+  database: z.strictObject({
+    host: text,
+    port: tcpPort,
+    name: text,
+    userFile: text,
+    passwordFile: text,
+    /** PEM; null: without TLS. */
+    caFile: text.nullable(),
+  }),
+  /** Keys of 32 bytes in base64, one a line; the first is for what is written. */
+  contentKeyFile: text,
+  identifierKeyFile: text,
+});
+
 /** Configuration of any worker; its role says which. */
 export const workerConfiguration = z.discriminatedUnion('role', [
   listenerConfiguration,
   transformerConfiguration,
   senderConfiguration,
+  archivistConfiguration,
 ]);
 
 export type ListenerConfiguration = z.output<typeof listenerConfiguration>;
 export type TransformerConfiguration = z.output<typeof transformerConfiguration>;
 export type SenderConfiguration = z.output<typeof senderConfiguration>;
+export type ArchivistConfiguration = z.output<typeof archivistConfiguration>;
 export type WorkerConfiguration = z.output<typeof workerConfiguration>;
 export type Role = WorkerConfiguration['role'];

@@ -70,7 +70,7 @@ export class Backlogs {
     for (const stage of this.#stages) {
       if (this.#stopping.signal.aborted) return;
       const { configuration } = stage;
-      if (configuration.role === 'listener') continue;
+      if (configuration.role === 'listener' || configuration.role === 'archivist') continue;
       const measured = await measure(admin, configuration, this.#measured.get(stage));
       this.#measured.set(stage, measured);
     }

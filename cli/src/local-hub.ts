@@ -23,7 +23,7 @@ export interface LocalHubOptions {
 }
 
 /** Stages in the order in which they are stopped: first what takes messages in, last what delivers them. */
-const stopOrder = ['listener', 'transformer', 'sender'] as const;
+const stopOrder = ['listener', 'transformer', 'sender', 'archivist'] as const;
 
 export class LocalHub {
   readonly bootstrapServers: readonly string[];

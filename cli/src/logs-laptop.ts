@@ -25,15 +25,16 @@ export async function localStages(
   });
   const read = await Promise.all(names.map((name) => readConfiguration(join(folder, name))));
   const all = read.filter((one) => one !== undefined);
-  const own = all.filter((one) => one.role !== 'sender' && one.flow === flow);
+  const ofFlows = all.filter((one) => one.role === 'listener' || one.role === 'transformer');
+  const own = ofFlows.filter((one) => one.flow === flow);
   if (own.length === 0) {
-    const flows = [...new Set(all.flatMap((one) => (one.role === 'sender' ? [] : [one.flow])))].sort();
+    const flows = [...new Set(ofFlows.map((one) => one.flow))].sort();
     throw new UsageError(`${data} has no flow "${flow}": it has ${flows.join(', ') || 'none'}`);
   }
   const topics = own.flatMap((one) =>
     one.role === 'transformer' ? one.routes.map(({ topic }) => topic) : [one.topic],
   );
-  const senders = all.filter(({ role, topic }) => role === 'sender' && topics.includes(topic));
+  const senders = all.filter((one) => one.role === 'sender' && topics.includes(one.topic));
   return [...own, ...(withDestinations ? senders : [])].map(({ stage, role }) => ({ name: stage, role }));
 }
 

@@ -260,7 +260,7 @@ async function objectChanges(cluster: Cluster): Promise<Change[]> {
   for (const resource of resources) {
     const { stages, problems } = after.share(nameOf(resource));
     // What ran before goes on as it was.
-    if (resource.kind === 'Hub' || problems.length > 0 || isLeftAlone(cluster, resource)) continue;
+    if (problems.length > 0 || isLeftAlone(cluster, resource)) continue;
     const label = ownerLabels[resource.kind as keyof typeof ownerLabels];
     const own = made.filter(({ object }) => object.metadata.labels?.[label] === resource.metadata.name);
     const wanted = stages.flatMap((stage) => rendered(cluster, resource, stage));

@@ -122,6 +122,10 @@ function does({ configuration, ports }: Stage): string {
       const pace = messagesPerMinute === null ? '' : `, ${messagesPerMinute} messages a minute`;
       return `delivers to ${mllp.host}:${mllp.port}${pace}`;
     }
+    case 'archivist': {
+      const { host, port, name } = configuration.database;
+      return `keeps all of them in PostgreSQL at ${host}:${port}, database ${name}`;
+    }
   }
 }
 

@@ -58,6 +58,8 @@ export function place({ stage: { configuration } }: WorkerProcess): string {
       return `mapping ${configuration.mapping}`;
     case 'sender':
       return `delivers to ${configuration.mllp.host}:${configuration.mllp.port}`;
+    case 'archivist':
+      return `PostgreSQL on port ${configuration.database.port}`;
   }
 }
 
@@ -73,6 +75,7 @@ export function countsText(hub: LocalHub, backlogs: Backlogs, worker: WorkerProc
     listener: `received ${received}, acknowledged ${acknowledged}, rejected ${rejected}`,
     transformer: `${waiting}transformed ${transformed}, dead letters ${deadLetters}`,
     sender: `${waiting}sent ${sent}, failed tries ${failures}, dead letters ${deadLetters}`,
+    archivist: `archived ${counts.archived}`,
   };
   return shown[worker.stage.role];
 }

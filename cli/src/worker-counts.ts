@@ -7,6 +7,7 @@ const names = {
   rejected: 'ihub_messages_rejected_total',
   transformed: 'ihub_messages_transformed_total',
   sent: 'ihub_messages_sent_total',
+  archived: 'ihub_archived_records_total',
   failures: 'ihub_delivery_failures_total',
   deadLetters: 'ihub_dead_letters_total',
 } as const;
@@ -25,6 +26,7 @@ const none: Counts = {
   rejected: 0,
   transformed: 0,
   sent: 0,
+  archived: 0,
   failures: 0,
   deadLetters: 0,
   codes: {},

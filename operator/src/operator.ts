@@ -359,7 +359,8 @@ export class Operator {
 
   #resource(key: string): KubeObject | undefined {
     const { namespace, kind, name } = subjectOf(key);
-    const type = kind === 'IntegrationFlow' ? resourceTypes.flow : resourceTypes.destination;
+    const { hub, flow, destination } = resourceTypes;
+    const type = kind === 'Hub' ? hub : kind === 'IntegrationFlow' ? flow : destination;
     return this.#cache(type).get(namespace, name);
   }
 }

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { workerConfiguration, type WorkerConfiguration } from '@integration-hub/api';
 import { z } from 'zod';
+import { Archivist } from './archivist/archivist.js';
 import { checkConfiguration } from './check.js';
 import { Health } from './health.js';
 import { Listener } from './listener/listener.js';
@@ -49,6 +50,8 @@ function createWorker(configuration: WorkerConfiguration, parts: WorkerParts): W
       return new Transformer(configuration, parts);
     case 'sender':
       return new Sender(configuration, parts);
+    case 'archivist':
+      return new Archivist(configuration, parts);
   }
 }
 
@@ -95,8 +98,10 @@ function exit(log: Log, code: number): void {
 
 const configuration = readConfiguration();
 const { stage, role, namespace } = configuration;
-const subject =
-  configuration.role === 'sender' ? { destination: configuration.destination } : { flow: configuration.flow };
+const subject = {
+  ...('destination' in configuration && { destination: configuration.destination }),
+  ...('flow' in configuration && { flow: configuration.flow }),
+};
 const log = createLog(configuration.logLevel, { stage, role, namespace, ...subject });
 run(configuration, log).catch((error: unknown) => {
   const text = error instanceof Error ? error.message : '';

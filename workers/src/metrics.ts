@@ -37,6 +37,19 @@ export class Metrics {
     'stage',
     'code',
   ]);
+  readonly eventsDropped = this.#counter(
+    'ihub_events_dropped_total',
+    'Events that Kafka did not take in time; messages are not concerned',
+    ['stage'],
+  );
+  readonly archived = this.#counter('ihub_archived_records_total', 'Records written to the archive', [
+    'topic',
+  ]);
+  readonly notArchived = this.#counter(
+    'ihub_archive_skipped_total',
+    'Records that were not written to the archive',
+    ['topic', 'reason'],
+  );
   readonly framingViolations = this.#counter(
     'ihub_framing_violations_total',
     'Connections closed for their framing',

@@ -47,7 +47,7 @@ export class Drains {
       if (!listeners.includes(object.metadata.name) || owned === resourceTypes.configMap) continue;
       await world.applier.remove(owned, object, 'its flow is deleted');
     }
-    const legs = flowLegs(running);
+    const legs = [...flowLegs(running), ...archiveLegs(world, subject)];
     const kafka = this.#wish(subject, running, legs);
     if (listeners.some((stage) => podsOf(world, subject.namespace, stage).length > 0)) {
       return this.#wait(subject, type, resource, kafka, 'the listeners finish what they took');
@@ -80,7 +80,8 @@ export class Drains {
     }
     progress.stoppedAt ??= world.now();
     const running = runningConfigurations(world, subject.key);
-    const legs = running.flatMap((one) => (one.role === 'sender' ? [one] : []));
+    const legs: Leg[] = running.flatMap((one) => (one.role === 'sender' ? [one] : []));
+    legs.push(...archiveLegs(world, subject));
     const kafka = this.#wish(subject, running, legs);
     for (const leg of legs) {
       const backlog = kafka?.backlog(leg.group, leg.topic);
@@ -234,19 +235,31 @@ function flowLegs(running: readonly WorkerConfiguration[]): Leg[] {
     }
   }
   for (const configuration of running) {
+    if (configuration.role !== 'listener') continue;
     const goesOn = legs.some(({ topic }) => topic === configuration.topic);
-    if (configuration.role === 'listener' && !goesOn) outbound.add(configuration.topic);
+    if (!goesOn) outbound.add(configuration.topic);
   }
   // As the plan names a sender's group; whether or not the sender runs, its topic is on the way.
   for (const topic of outbound) legs.push({ topic, group: topic.replace(/outbound$/, 'sender') });
   return legs;
 }
 
+/** What the archivist has still to take of a resource's own topics, which it is not given any more afterwards. */
+function archiveLegs(world: World, subject: Subject): Leg[] {
+  const plan = world.plans.of(subject.namespace);
+  const [stage] = plan.hub === undefined ? [] : plan.share(`Hub/${plan.hub.metadata.name}`).stages;
+  if (stage?.configuration.role !== 'archivist') return [];
+  const { group, topics } = stage.configuration;
+  return ownTopics(world, subject)
+    .filter((topic) => topics.includes(topic))
+    .map((topic) => ({ group, topic }));
+}
+
 /** Topics that hold nothing but this resource's messages. */
 function ownTopics(world: World, { namespace, kind, name, key }: Subject): string[] {
   const running = runningConfigurations(world, key);
   const consumed = running.flatMap((one) =>
-    (kind === 'Destination' ? one.role === 'sender' : one.role === 'transformer') ? [one.topic] : [],
+    one.role === (kind === 'Destination' ? 'sender' : 'transformer') ? [one.topic] : [],
   );
   return [...consumed, deadLetterTopic(namespace, name)];
 }

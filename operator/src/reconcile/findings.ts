@@ -83,6 +83,17 @@ export function listeningFinding(listener: StageState | undefined): Finding {
   return { type, status: 'True', reason: 'Listening', message: `${listener.ready} listeners are ready.` };
 }
 
+/** Archiving: whether messages get into the archive. Where they don't they wait in their topics. */
+export function archivingFinding(archivist: StageState | undefined): Finding {
+  const type = 'Archiving';
+  const found = archivist && workersFinding(archivist);
+  if (archivist === undefined || found !== undefined) {
+    const { reason, message } = found ?? { reason: 'NoWorker', message: 'archivist does not run yet.' };
+    return { type, status: 'False', reason, message };
+  }
+  return { type, status: 'True', reason: 'Archiving', message: `${archivist.ready} archivists are ready.` };
+}
+
 /** What is known of one group's way through its topic, beside its workers. */
 export interface Way {
   readonly state: StageState | undefined;

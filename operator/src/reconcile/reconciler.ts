@@ -1,13 +1,14 @@
 /** Makes the world as one resource says, however it came to be as it is. */
-import { deadLetterTopic, type IntegrationFlow } from '@integration-hub/api';
+import { deadLetterTopic, type IntegrationFlow, type Topic } from '@integration-hub/api';
 import { checkConfiguration } from '@integration-hub/workers';
 import { ApiError } from '../kubernetes/api-error.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
-import type { Share } from '../namespace-plans.js';
+import type { NamespacePlan, Share } from '../namespace-plans.js';
 import { annotations, drainFinalizer, hashOf } from '../render/names.js';
 import { readiness, type Finding } from './conditions.js';
 import { Drains } from './drain.js';
 import {
+  archivingFinding,
   brokersFinding,
   deliveringFinding,
   listeningFinding,
@@ -125,7 +126,9 @@ export class Reconciler {
     );
     const stages = [...share.stages, ...downstream.flatMap((one) => one.stages)];
     const backlogs = stages.flatMap(({ configuration }) =>
-      configuration.role === 'listener' ? [] : [{ group: configuration.group, topic: configuration.topic }],
+      configuration.role === 'listener' || configuration.role === 'archivist'
+        ? []
+        : [{ group: configuration.group, topic: configuration.topic }],
     );
     kafka.wish(key, {
       topics,
@@ -158,7 +161,7 @@ export class Reconciler {
       findings.push(unused);
     } else {
       const ways = stages.flatMap(({ configuration }, index): Way[] =>
-        configuration.role === 'listener'
+        configuration.role === 'listener' || configuration.role === 'archivist'
           ? []
           : [
               {
@@ -282,7 +285,17 @@ export class Reconciler {
     }
     const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
     world.forgetKafka(key, kafka);
-    kafka.wish(key, { topics: [], backlogs: [], everyMs: world.statusEveryMs });
+    const topics = share.stages.length === 0 ? [] : allTopics(plan);
+    kafka.wish(key, { topics, backlogs: [], everyMs: world.statusEveryMs });
+    const refusal = await this.#applyStages({
+      subject,
+      owner: resource,
+      hub: plan.hub,
+      stages: share.stages,
+      topicsReady: kafka.topics(topics).state === 'ready',
+      kafka,
+    });
+    const archivists = share.stages.map((stage) => archivingFinding(observe(world, namespace, stage.name)));
     const type = 'KafkaReachable';
     const servers = plan.hub.spec.kafka.bootstrapServers.join(', ');
     const reachable: Finding = kafka.reached
@@ -300,14 +313,26 @@ export class Reconciler {
         readiness([reachable], 'Flows of this namespace can run.'),
         reachable,
         ...(zones === undefined ? [] : [zones]),
+        ...archivists,
+        ...(refusal === undefined ? [] : [refusalFinding(refusal)]),
       ],
       {
         ...(kafka.brokers !== undefined && { brokers: kafka.brokers }),
         ...{ flows: flows.length, readyFlows: flows.filter(isReady).length },
       },
     );
-    return undefined;
+    return refusal === undefined ? undefined : soonMs;
   }
+}
+
+/** Those of all flows and destinations, and the Hub's own. */
+function allTopics(plan: NamespacePlan): readonly Topic[] {
+  const owners = [
+    ...[...plan.flows.keys()].map((name) => `IntegrationFlow/${name}`),
+    ...[...plan.destinations.keys()].map((name) => `Destination/${name}`),
+    `Hub/${plan.hub!.metadata.name}`,
+  ];
+  return owners.flatMap((owner) => plan.share(owner).topics);
 }
 
 function noWorkers(name: string): StageState {

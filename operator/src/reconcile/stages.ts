@@ -58,13 +58,12 @@ export function leftoverStages(
   key: string,
   planned: ReadonlySet<string>,
 ): { readonly stage: string; readonly group?: string; readonly topic: string }[] {
-  return runningConfigurations(world, key)
-    .filter(({ stage }) => !planned.has(stage))
-    .map((configuration) => ({
-      stage: configuration.stage,
-      topic: configuration.topic,
-      ...(configuration.role !== 'listener' && { group: configuration.group }),
-    }));
+  return runningConfigurations(world, key).flatMap((configuration) => {
+    // An archivist's topics are others', which it holds up from nothing.
+    if (planned.has(configuration.stage) || configuration.role === 'archivist') return [];
+    const { stage, topic } = configuration;
+    return [{ stage, topic, ...(configuration.role !== 'listener' && { group: configuration.group }) }];
+  });
 }
 
 /**

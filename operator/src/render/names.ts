@@ -7,13 +7,14 @@ const domain = apiVersion.split('/')[0]!;
 /** What all objects of the operator carry; it watches by it. */
 export const managedBySelector = 'app.kubernetes.io/managed-by=integration-hub-operator';
 
-/** The kinds whose messages are worked on: each owns the objects that are made for it. */
-export type OwnerKind = 'IntegrationFlow' | 'Destination';
+/** The kinds whose messages are worked on, and the Hub that keeps them: each owns the objects that are made for it. */
+export type OwnerKind = 'IntegrationFlow' | 'Destination' | 'Hub';
 
 /** The label that says for which resource an object was made. */
 export const ownerLabels: Readonly<Record<OwnerKind, string>> = {
   IntegrationFlow: `${domain}/flow`,
   Destination: `${domain}/destination`,
+  Hub: `${domain}/hub`,
 };
 
 export const annotations = {

@@ -5,7 +5,7 @@ import { selectorLabels } from './names.js';
 
 /**
  * What a stage's pods may be sent and may send: in, MLLP from anywhere (a listener's; hospitals are outside the
- * cluster) and metrics from pods; out, names, Kafka, and a sender's receiver. By port, for the addresses behind names
+ * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, and an archivist's PostgreSQL. By port, for the addresses behind names
  * can't be written into a policy. Kubelet's probes are always let in.
  */
 export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
@@ -17,6 +17,7 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
     { ports: [...kafkaPorts].map(tcp) },
   ];
   if (configuration.role === 'sender') egress.push({ ports: [tcp(configuration.mllp.port)] });
+  if (configuration.role === 'archivist') egress.push({ ports: [tcp(configuration.database.port)] });
   return {
     podSelector: { matchLabels: selectorLabels(stage.name) },
     policyTypes: ['Ingress', 'Egress'],

@@ -194,4 +194,26 @@ describe('rendering of a stage', () => {
       maxSurge: 1,
     });
   });
+
+  it('gives an archivist its Secrets as files, the way to its database, and the Hub as owner', () => {
+    const archive = {
+      postgres: { host: 'db', port: 5433, secretName: 'db-user' },
+      keysSecretName: 'keys',
+    };
+    const hub = hubOf({ archive });
+    const stage = stagesOf(hub).find(({ role }) => role === 'archivist')!;
+    const own = { apiVersion, kind: 'Hub', name: 'hub', uid: '1' };
+    const rendered = renderStage({ stage, hub, owner: own, image: 'ihub:1', command: ['node'] });
+    const kinds = new Map(rendered.map(({ object }) => [object.kind, object]));
+    const deployment = kinds.get('Deployment')!;
+    expect(deployment.metadata.labels).to.include({ 'integrationhub.dev/hub': 'hub' });
+    const mounts = at(deployment, `${pod}.containers.0.volumeMounts`) as { mountPath: string }[];
+    expect(mounts.map(({ mountPath }) => mountPath)).to.include.members([
+      '/etc/ihub-secrets/db-user',
+      '/etc/ihub-secrets/keys',
+    ]);
+    const text = JSON.stringify(kinds.get('ConfigMap'));
+    expect(text).to.include('/etc/ihub-secrets/keys/content.key');
+    expect(JSON.stringify(kinds.get('NetworkPolicy'))).to.include('5433');
+  });
 });

@@ -18,6 +18,7 @@ const configuration: ListenerConfiguration = {
   health: { host: '127.0.0.1', tcpPort: 0, httpPort: 0 },
   logLevel: 'error',
   deadLetterTopic: 'dead',
+  eventsTopic: null,
   flow: 'test',
   healthBoard: '',
   peer: '',
@@ -67,6 +68,7 @@ describe('a listener’s connection', () => {
           }),
         readingAllowed: () => readingAllowed,
         wasSuspended: () => wasSuspended,
+        tell: () => undefined,
         received: { inc: () => undefined },
         acknowledged: { inc: () => undefined },
       });

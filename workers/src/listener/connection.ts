@@ -13,6 +13,7 @@ import {
 } from '@integration-hub/hl7';
 import type { OutgoingRecord } from '@integration-hub/kafka';
 import { deadLetter } from '../dead-letter.js';
+import type { Tell } from '../events.js';
 import { errorShape, type Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import type { Rejected, Verdict } from './acceptance.js';
@@ -30,6 +31,8 @@ export interface ListenerService {
   readonly readingAllowed: () => boolean;
   /** Whether the process has just woken after it did nothing for longer than senders wait. */
   readonly wasSuspended: () => boolean;
+  /** Tells what became of a message. */
+  readonly tell: Tell;
   readonly received: { inc(): void };
   readonly acknowledged: { inc(): void };
 }
@@ -179,12 +182,14 @@ export class ListenerConnection implements FrameSink {
       return;
     }
     const description = this.#describe(verdict.message);
+    service.tell('MESSAGE_RECEIVED', description);
     if (verdict.rejection) this.#reject(content, verdict, description, unanswered);
     else this.#accept(verdict.message, description, unanswered);
   }
 
   #accept(message: Message, description: MessageDescription, unanswered: Unanswered): void {
-    const { configuration, store, keyOf, metrics, log, acknowledged } = this.#service;
+    const { configuration, store, keyOf, metrics, log, acknowledged, tell } = this.#service;
+    tell('VALIDATION_SUCCESS', description);
     const record: OutgoingRecord = {
       topic: configuration.topic,
       key: keyOf(message),
@@ -195,10 +200,12 @@ export class ListenerConnection implements FrameSink {
       () => {
         metrics.storeSeconds.observe((performance.now() - unanswered.since) / 1000);
         acknowledged.inc();
-        log.debug('acknowledged', {
-          controlId: description.controlId,
-          correlationId: description.correlationId,
-        });
+        tell('MESSAGE_PROCESSED', description);
+        // winston makes the line before it looks at the level.
+        if (log.isDebugEnabled()) {
+          const { controlId, correlationId } = description;
+          log.debug('acknowledged', { controlId, correlationId });
+        }
         this.#settle(unanswered, encodeFrame(acceptance(message, new Date())));
       },
       (error: unknown) => this.#notStored(description, unanswered, error),
@@ -211,8 +218,10 @@ export class ListenerConnection implements FrameSink {
     description: MessageDescription,
     unanswered: Unanswered,
   ): void {
-    const { configuration, store, metrics, log } = this.#service;
+    const { configuration, store, metrics, log, tell } = this.#service;
     const { code, reason } = rejection;
+    const error = { code, reason, attempts: 1, isFinal: true };
+    tell('VALIDATION_FAILED', description, { error });
     metrics.rejected.inc({ flow: configuration.flow, code });
     const { controlId, correlationId } = description;
     log.warn('message rejected', { reasonCode: code, reason, controlId, correlationId });
@@ -229,6 +238,7 @@ export class ListenerConnection implements FrameSink {
     store(record, this.#abandon.signal).then(
       () => {
         metrics.deadLetters.inc({ flow: configuration.flow, stage: configuration.stage, code });
+        tell('MESSAGE_FAILED', description, { error });
         const { acknowledgement, errors } = rejection;
         const answer = reply ? rejectionReply(message, { code: acknowledgement, errors }, new Date()) : null;
         this.#settle(unanswered, answer && encodeFrame(answer));
@@ -255,7 +265,7 @@ export class ListenerConnection implements FrameSink {
   violation({ code, message, firstBytes }: FrameViolation): void {
     if (this.#closing) return;
     this.#closing = true;
-    const { configuration, store, metrics, log } = this.#service;
+    const { configuration, store, metrics, log, tell } = this.#service;
     metrics.framingViolations.inc({ flow: configuration.flow, code });
     const security = code === 'TOO_LARGE';
     log.warn(`connection closed: ${message}`, {
@@ -280,6 +290,8 @@ export class ListenerConnection implements FrameSink {
     ).then(
       () => {
         metrics.deadLetters.inc({ flow, stage, code });
+        const error = { code, reason: message, attempts: 1, isFinal: true };
+        tell('MESSAGE_FAILED', description, { error });
         this.#settle(unanswered, null);
       },
       (error: unknown) => this.#notStored(description, unanswered, error),

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListenerConfiguration } from '@integration-hub/api';
 import { parsePath, type Message } from '@integration-hub/hl7';
 import { GatheringProducer, StoreError, type OutgoingRecord } from '@integration-hub/kafka';
+import { Events } from '../events.js';
 import { listen } from '../health.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
@@ -33,6 +34,7 @@ export class Listener implements Worker {
   readonly #parts: WorkerParts;
   readonly #service: ListenerService;
   readonly #producer: GatheringProducer;
+  readonly #events: Events;
   readonly #server: Server;
   readonly #connections = new Set<ListenerConnection>();
   #tick: NodeJS.Timeout | undefined;
@@ -53,6 +55,7 @@ export class Listener implements Worker {
       // What is not stored when its sender is let down must not be stored later, behind what that sends elsewhere.
       retryForMs: configuration.storeTimeoutMs,
     });
+    this.#events = new Events(configuration, parts);
     const { flow, healthBoard, peer } = configuration;
     const labels = { flow, health_board: healthBoard, peer };
     this.#service = {
@@ -62,6 +65,7 @@ export class Listener implements Worker {
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
       store: (record, signal) => this.#store(record, signal),
+      tell: this.#events.tell,
       wasSuspended: () => {
         const now = performance.now();
         return now - this.#lastWatch > configuration.storeTimeoutMs || now < this.#wakingUntil;
@@ -103,6 +107,7 @@ export class Listener implements Worker {
     clearTimeout(deadline);
     clearInterval(this.#tick);
     await this.#producer.close();
+    await this.#events.close();
   }
 
   #admit(socket: Socket): void {

@@ -17,7 +17,7 @@ import { createMllpServer } from './mllp-server.js';
 type Tls = NonNullable<ListenerConfiguration['listen']['tls']>;
 
 describe('createMllpServer with TLS', function () {
-  this.timeout(20_000);
+  this.timeout(120_000);
   const authority = new TestAuthority();
   const other = new TestAuthority('another authority');
   const own = authority.issue('hub');

@@ -16,6 +16,7 @@ import {
   type IncomingRecord,
 } from '@integration-hub/kafka';
 import { deadLetter } from '../dead-letter.js';
+import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { backOff } from './back-off.js';
@@ -27,6 +28,9 @@ import { Throttle } from './throttle.js';
 /** While some wait for their time, so often those that came meanwhile are fetched, in milliseconds. */
 const FETCH_INTERVAL = 100;
 
+/** A commit waits so long, in milliseconds, for deliveries that are under way, to tell of them as well. */
+const COMMIT_GATHERING = 2;
+
 /** A partition's window, and the generation of the group that it is of. */
 interface Assigned {
   readonly generation: number;
@@ -36,6 +40,9 @@ interface Assigned {
   /** The commit that is under way, and the one that will follow it for those who came later. */
   committing: Promise<void> | undefined;
   next: Promise<void> | undefined;
+  /** Messages that have gone out and are not acknowledged yet, and who is to be told when there are none. */
+  underWay: number;
+  noneUnderWay: (() => void) | undefined;
 }
 
 export class Sender implements Worker {
@@ -44,6 +51,7 @@ export class Sender implements Worker {
   readonly #deliveries: DeliveryPool;
   readonly #throttle: Throttle;
   readonly #deadLetters: GatheringProducer;
+  readonly #events: Events;
   readonly #assigned = new Map<number, Assigned>();
   readonly #atWork = new Map<number, Promise<void>>();
   readonly #stopping = new AbortController();
@@ -55,6 +63,7 @@ export class Sender implements Worker {
     this.#configuration = configuration;
     this.#parts = parts;
     this.#deliveries = new DeliveryPool(configuration);
+    this.#events = new Events(configuration, parts);
     this.#throttle = new Throttle(configuration.messagesPerMinute, () => this.#share());
     const { kafka, stage } = configuration;
     this.#deadLetters = new GatheringProducer({
@@ -88,6 +97,7 @@ export class Sender implements Worker {
     await this.#consumer?.stop();
     this.#deliveries.close();
     await this.#deadLetters.close();
+    await this.#events.close();
   }
 
   /** Works on one batch of a partition at a time, were the group to be joined anew meanwhile. */
@@ -172,6 +182,8 @@ export class Sender implements Worker {
       isUncommitted: false,
       committing: undefined,
       next: undefined,
+      underWay: 0,
+      noneUnderWay: undefined,
     };
     this.#assigned.set(batch.partition, assigned);
     return assigned;
@@ -204,7 +216,7 @@ export class Sender implements Worker {
     delivery: Delivery,
   ): Promise<boolean> {
     const record = lane.records[0]!;
-    const outcome = await this.#deliver(batch, record.value, lane, delivery);
+    const outcome = await this.#deliver(batch, assigned, lane, delivery);
     if (outcome === undefined) return false;
     const description = readDescription(record.headers);
     if (outcome.kind === 'delivered') {
@@ -225,10 +237,12 @@ export class Sender implements Worker {
     return true;
   }
 
-  /** Commits what is done now, in one request with what others have done meanwhile. */
+  /** Commits what is done now, in one request with what others have done meanwhile or are about to have done. */
   #commit(batch: IncomingBatch, assigned: Assigned): Promise<void> {
     assigned.next ??= (async () => {
+      const since = performance.now();
       await assigned.committing?.catch(() => undefined);
+      await gathered(assigned, COMMIT_GATHERING - (performance.now() - since));
       assigned.committing = assigned.next;
       assigned.next = undefined;
       const { position, note } = assigned.window;
@@ -246,7 +260,7 @@ export class Sender implements Worker {
   /** @returns undefined where the message was not touched: the worker stops, it must wait, or it is another's now */
   async #deliver(
     batch: IncomingBatch,
-    bytes: Buffer,
+    assigned: Assigned,
     lane: Lane,
     delivery: Delivery,
   ): Promise<Outcome | undefined> {
@@ -259,7 +273,13 @@ export class Sender implements Worker {
     const waitMs = this.#throttle.takeTurn();
     if (waitMs >= 1) await this.#sleep(waitMs);
     if (!mayGoOn()) return undefined;
-    return delivery.deliver(bytes, mayGoOn);
+    assigned.underWay += 1;
+    try {
+      return await delivery.deliver(lane.records[0]!.value, mayGoOn);
+    } finally {
+      assigned.underWay -= 1;
+      if (assigned.underWay === 0) assigned.noneUnderWay?.();
+    }
   }
 
   async #sleep(milliseconds: number): Promise<void> {
@@ -272,9 +292,11 @@ export class Sender implements Worker {
     const { destination } = this.#configuration;
     const { flow, controlId, correlationId, receivedTime } = description;
     metrics.sent.inc({ flow, destination });
+    this.#events.tell('MESSAGE_SENT', description, { destination });
     const seconds = (Date.now() - Date.parse(receivedTime)) / 1000;
     if (seconds >= 0) metrics.deliverySeconds.observe({ destination }, seconds);
-    log.debug('delivered', { flow, controlId, correlationId });
+    // winston makes the line before it looks at the level.
+    if (log.isDebugEnabled()) log.debug('delivered', { flow, controlId, correlationId });
   }
 
   /** Says how long the lane has to wait. */
@@ -299,6 +321,8 @@ export class Sender implements Worker {
     const { code: reasonCode, reason } = outcome;
     const fields = { reasonCode, reason, failures, waitMs, flow, controlId, correlationId };
     this.#parts.log.warn('not delivered; it will be tried again', fields);
+    const error = { code: reasonCode, reason, attempts: failures, isFinal: false };
+    this.#events.tell('MESSAGE_FAILED', description, { destination, error });
     return waitMs;
   }
 
@@ -308,7 +332,7 @@ export class Sender implements Worker {
     outcome: Outcome & { kind: 'refused' | 'undeliverable' },
     attempts: number,
   ): Promise<void> {
-    const { deadLetterTopic, stage } = this.#configuration;
+    const { deadLetterTopic, stage, destination } = this.#configuration;
     const { code, reason } = outcome;
     const origin = `${record.topic}/${record.partition}/${record.offset}`;
     const failure = { code, reason, attempts, origin };
@@ -317,6 +341,8 @@ export class Sender implements Worker {
     );
     const { flow, controlId, correlationId } = description;
     this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+    const error = { code, reason, attempts, isFinal: true };
+    this.#events.tell('MESSAGE_FAILED', description, { destination, error });
     this.#parts.log.warn('message set aside', {
       reasonCode: code,
       reason,
@@ -327,4 +353,17 @@ export class Sender implements Worker {
       correlationId,
     });
   }
+}
+
+/** Resolves when nothing is under way any more, and at the latest when the time is over. */
+async function gathered(assigned: Assigned, atMostMs: number): Promise<void> {
+  if (assigned.underWay === 0 || atMostMs <= 0) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, atMostMs);
+    assigned.noneUnderWay = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  assigned.noneUnderWay = undefined;
 }

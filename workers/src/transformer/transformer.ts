@@ -27,9 +27,18 @@ import {
   type OutgoingRecord,
 } from '@integration-hub/kafka';
 import { deadLetter, type Failure } from '../dead-letter.js';
+import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
 import type { Worker, WorkerParts } from '../worker.js';
+
+/** What became of a message; to be told once that is committed. */
+interface Outcome {
+  readonly description: MessageDescription;
+  /** Absent: it was transformed, for these destinations. */
+  readonly failure?: Failure;
+  readonly destinations: readonly string[];
+}
 
 /** Records of one transaction: large enough to share its cost, small enough to go on soon after a fault. */
 const mostRecords = 500;
@@ -63,12 +72,14 @@ export class Transformer implements Worker {
   readonly #parts: WorkerParts;
   readonly #transform: ReturnType<typeof compileTransformation>;
   readonly #transactions: PartitionTransactions;
+  readonly #events: Events;
   #consumer: Consumer | undefined;
 
   constructor(configuration: TransformerConfiguration, parts: WorkerParts) {
     this.#configuration = configuration;
     this.#parts = parts;
     this.#transform = compileTransformation(configuration);
+    this.#events = new Events(configuration, parts);
     const { kafka, stage, group } = configuration;
     this.#transactions = new PartitionTransactions({
       connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
@@ -99,33 +110,46 @@ export class Transformer implements Worker {
   async stop(): Promise<void> {
     await this.#consumer?.stop();
     await this.#transactions.close();
+    await this.#events.close();
   }
 
   async #process(batch: IncomingBatch): Promise<void> {
     let from = 0;
     while (from < batch.records.length && batch.isCurrent()) {
       const outgoing: OutgoingRecord[] = [];
-      const failed: Failure[] = [];
+      const outcomes: Outcome[] = [];
       let [to, bytes] = [from, 0];
       while (to < batch.records.length && to - from < mostRecords && bytes < mostBytes) {
         const record = batch.records[to]!;
         bytes += record.value.length;
-        this.#transformRecord(record, outgoing, failed);
+        outcomes.push(this.#transformRecord(record, outgoing));
         to += 1;
       }
       const last = batch.records[to - 1]!.offset;
       if (!(await this.#transactions.run(batch, outgoing, last + 1n))) return;
-      const { flow, stage } = this.#configuration;
-      this.#parts.metrics.transformed.inc({ flow }, to - from - failed.length);
-      for (const { code } of failed) this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+      for (const outcome of outcomes) this.#done(outcome);
       from = to;
     }
   }
 
-  #transformRecord(record: IncomingRecord, outgoing: OutgoingRecord[], failed: Failure[]): void {
+  #done({ description, failure, destinations }: Outcome): void {
+    const { flow, stage } = this.#configuration;
+    if (failure === undefined) {
+      this.#parts.metrics.transformed.inc({ flow });
+      this.#events.tell('MESSAGE_PROCESSED', description, { destinations: [...destinations] });
+      return;
+    }
+    const { code, reason } = failure;
+    this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+    this.#events.tell('MESSAGE_FAILED', description, { error: { code, reason, attempts: 1, isFinal: true } });
+  }
+
+  /** Adds what is to be written. */
+  #transformRecord(record: IncomingRecord, outgoing: OutgoingRecord[]): Outcome {
     const description = readDescription(record.headers);
     try {
-      for (const { topic, bytes } of this.#transform(record.value)) {
+      const made = this.#transform(record.value);
+      for (const { topic, bytes } of made) {
         outgoing.push({
           topic,
           key: record.key,
@@ -133,11 +157,12 @@ export class Transformer implements Worker {
           headers: recordHeaders(description, 'transformed'),
         });
       }
+      return { description, destinations: made.map(({ destination }) => destination) };
     } catch (error) {
       const failure = this.#failureOf(error, record, description);
-      failed.push(failure);
       const { deadLetterTopic, stage } = this.#configuration;
       outgoing.push(deadLetter(deadLetterTopic, stage, description, record.value, record.key, failure));
+      return { description, failure, destinations: [] };
     }
   }
 

@@ -1,0 +1,145 @@
+/** From a record of a topic to what the archive keeps of it. */
+import { createHash } from 'node:crypto';
+import {
+  readDeadLetterReason,
+  readDescription,
+  readEvent,
+  type ArchivistConfiguration,
+  type MessageDescription,
+} from '@integration-hub/api';
+import { Message } from '@integration-hub/hl7';
+import type { IncomingRecord } from '@integration-hub/kafka';
+import { patientIdentifiers, redacted, type StepKind, type StepToWrite } from '@integration-hub/store';
+
+type Settings = Pick<ArchivistConfiguration, 'eventsTopic' | 'contentPolicies'>;
+
+/** @returns undefined where the record says nothing that is kept, or nothing that another record does not say */
+export function stepOf(record: IncomingRecord, settings: Settings): StepToWrite | undefined {
+  return record.topic === settings.eventsTopic ? stepOfEvent(record) : stepOfMessage(record, settings);
+}
+
+/** What only events tell: where a message has ended, and how often it was tried in vain. */
+function stepOfEvent(record: IncomingRecord): StepToWrite | undefined {
+  const event = readEvent(record.value);
+  if (event === undefined) return undefined;
+  const { type, error, destinations, destination = '' } = event;
+  let kind: StepKind;
+  if (type === 'MESSAGE_SENT') kind = 'delivered';
+  else if (type === 'MESSAGE_FAILED' && error?.isFinal === false) kind = 'failed';
+  else if (type === 'MESSAGE_PROCESSED' && destinations?.length === 0) kind = 'filtered';
+  else return undefined;
+  return {
+    ...identityOf(record, event),
+    kind,
+    at: dateOf(event.time, record.timestamp),
+    stage: event.stage,
+    destination,
+    code: error?.code ?? '',
+    reason: error?.reason ?? '',
+    attempts: error?.attempts ?? 1,
+    replayed: false,
+    patientIdentifiers: [],
+  };
+}
+
+function stepOfMessage(record: IncomingRecord, { contentPolicies }: Settings): StepToWrite | undefined {
+  const kind = kindOf(record);
+  if (kind === undefined) return undefined;
+  const description = readDescription(record.headers);
+  const { flow, controlId } = description;
+  const identity = identityOf(record, description);
+  const failure = readDeadLetterReason(record.headers);
+  const replayed = record.headers['ce_replayof'] !== undefined;
+  const message = parsed(record.value, description);
+  const isBeginning = kind === 'received' ? !replayed : failure?.origin === '';
+  return {
+    ...identity,
+    kind,
+    at:
+      failure !== undefined
+        ? dateOf(failure.failedTime, record.timestamp)
+        : kind === 'received' && !replayed
+          ? identity.receivedAt
+          : new Date(record.timestamp),
+    // As the plan names stages; only dead letters say it.
+    stage: failure?.stage ?? `${flow}-${kind === 'received' ? 'listener' : 'transformer'}`,
+    destination: destinationOf(record.topic, failure?.stage),
+    code: failure?.code ?? '',
+    reason: failure?.reason ?? '',
+    attempts: failure?.attempts ?? 1,
+    replayed,
+    header: isBeginning ? headerOf(message, flow, controlId) : undefined,
+    patientIdentifiers: message === undefined ? [] : patientIdentifiers(message),
+    content: contentOf(contentPolicies[flow] ?? 'Redacted', message, record.value),
+  };
+}
+
+function kindOf({ headers }: IncomingRecord): 'received' | 'transformed' | 'dead-letter' | undefined {
+  const type = headers['ce_type']?.toString() ?? '';
+  return (['received', 'transformed', 'dead-letter'] as const).find(
+    (kind) => type === `dev.integrationhub.message.${kind}.v1`,
+  );
+}
+
+/** What is the same for all steps of a message, and what tells this one from the others. */
+function identityOf(
+  { topic, partition, offset, timestamp }: IncomingRecord,
+  about: Pick<MessageDescription, 'correlationId' | 'receivedTime'>,
+): Pick<StepToWrite, 'correlationId' | 'receivedAt' | 'origin'> {
+  const origin = `${topic}/${partition}/${offset}`;
+  const isOurs = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(about.correlationId);
+  return {
+    correlationId: isOurs ? about.correlationId : idFor(origin),
+    receivedAt: dateOf(about.receivedTime, timestamp),
+    origin,
+  };
+}
+
+/** For a record that another tool has written: the same whenever it is read. */
+function idFor(origin: string): string {
+  const hex = createHash('sha256').update(origin).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+function dateOf(text: string, otherwise: number): Date {
+  const date = /^20\d\d-/.test(text) ? new Date(text) : new Date(NaN);
+  return Number.isNaN(date.getTime()) ? new Date(otherwise) : date;
+}
+
+function parsed(bytes: Buffer, { contentType }: MessageDescription): Message | undefined {
+  const charset = /charset=(.+)$/.exec(contentType)?.[1];
+  try {
+    return Message.parse(bytes, { defaultCharset: charset });
+  } catch {
+    // Rejected for that, and kept as a dead letter. It can be found, but not by what is in it.
+    return undefined;
+  }
+}
+
+function headerOf(message: Message | undefined, flow: string, controlId: string): StepToWrite['header'] {
+  const type = message === undefined ? [] : [message.messageCode, message.trigger];
+  return {
+    flow,
+    controlId,
+    messageType: type.filter((text) => text !== '').join('^'),
+    sendingApplication: message?.sendingApplication ?? '',
+  };
+}
+
+function destinationOf(topic: string, failedStage: string | undefined): string {
+  const [, , owner = '', what] = topic.split('.');
+  if (what === 'outbound') return owner;
+  return failedStage === `${owner}-sender` ? owner : '';
+}
+
+function contentOf(
+  policy: 'None' | 'Redacted' | 'Full',
+  message: Message | undefined,
+  bytes: Buffer,
+): StepToWrite['content'] {
+  if (policy === 'Full') return { bytes, policy };
+  if (policy === 'None' || message === undefined) return undefined;
+  return { bytes: redacted(message), policy };
+}
