@@ -38,7 +38,7 @@ function line(stage: string, role: string, second: number, fields: object): stri
 }
 
 describe('ihub logs of ihub up', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let data: string;
   const running: IhubProcess[] = [];
   beforeEach(async () => {

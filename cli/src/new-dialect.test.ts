@@ -41,7 +41,7 @@ function lines(text: string): string[] {
 }
 
 describe('docs/new-dialect.md', function () {
-  this.timeout(120_000);
+  this.timeout(480_000);
   let folder: string;
   beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'ihub-tutorial-'))));
   afterEach(() => rm(folder, { recursive: true }));

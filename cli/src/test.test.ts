@@ -21,7 +21,7 @@ const IN = 'MSH|^~\\&|1||||||ADT^A31|7\rPID|1||4^^^X~5||A^B\rNK1|1\r';
 const OUT = 'MSH|^~\\&|1||||||ADT^A31|7\rPID|||4^^^X~5||A^B|||F\r';
 
 describe('ihub test', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   let folder: string;
   beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'ihub-test-'))));

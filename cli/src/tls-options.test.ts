@@ -6,7 +6,7 @@ import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
 import { IhubProcess } from './ihub-process.js';
 
 describe('ihub send and ihub receive with TLS', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   const folder = mkdtempSync(join(tmpdir(), 'ihub-tls-'));
   const file = (name: string): string => join(folder, name);
   const runs: IhubProcess[] = [];

@@ -56,7 +56,7 @@ describe('the chart in two zones', function () {
   };
   const upgrade = (...args: string[]): Promise<string> =>
     helm(
-      ...['upgrade', '--install', '--create-namespace', '--wait', '--timeout=180s'],
+      ...['upgrade', '--install', '--create-namespace', '--wait', '--timeout=600s'],
       ...['integration-hub', join(project, 'charts/integration-hub'), '--set', 'image.tag=dev'],
       ...['--set', 'zones={zone-a,zone-b}', '--set', 'mockReceiver.enabled=true', ...args],
     );
@@ -130,7 +130,7 @@ describe('the chart in two zones', function () {
         '--for=condition=Ready',
         'iflow,dest,hub',
         '--all',
-        '--timeout=300s',
+        '--timeout=900s',
       );
       await kubectl(
         'wait',
@@ -139,7 +139,7 @@ describe('the chart in two zones', function () {
         '--for=condition=ZoneRedundant',
         'iflow',
         '--all',
-        '--timeout=120s',
+        '--timeout=600s',
       );
     } catch (error) {
       console.log(await kubectl('get', 'iflow,dest,hub,pods', '-A', '-o', 'wide'));
@@ -202,10 +202,10 @@ describe('the chart in two zones', function () {
   });
 
   it('goes without a trace: flows drain first, then the operator', async () => {
-    await kubectl('delete', '-n', namespace, 'iflow,dest', '--all', '--timeout=120s');
-    await kubectl('delete', 'namespace', namespace, '--timeout=120s');
+    await kubectl('delete', '-n', namespace, 'iflow,dest', '--all', '--timeout=600s');
+    await kubectl('delete', 'namespace', namespace, '--timeout=600s');
     await helm('uninstall', 'integration-hub', '--wait');
-    await kubectl('delete', 'namespace', operatorNamespace, '--timeout=120s');
+    await kubectl('delete', 'namespace', operatorNamespace, '--timeout=600s');
     const kept = await kubectl('get', 'crd', '-o', 'name');
     expect(kept.split('\n').filter((name) => name.endsWith('integrationhub.dev'))).to.have.length(3);
     expect(await kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name')).not.to.contain(

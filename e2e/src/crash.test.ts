@@ -10,7 +10,7 @@ import { HubUnderTest, until } from './hub-under-test.js';
  * lists are compared.
  */
 describe('SIGKILL in mid-stream under load', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const senders = 5;
   const messagesEach = 1_000;
   let hub: HubUnderTest;

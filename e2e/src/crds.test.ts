@@ -472,7 +472,7 @@ describe('CustomResourceDefinitions', function () {
       expect((await columns('iflow', 'phw-to-mpi', '-o', 'wide'))[1]!.at(-1)).to.equal(
         'All stages run in both zones.',
       );
-      await kubectl(['wait', 'iflow/phw-to-mpi', '--for=condition=Ready', '--timeout=10s']);
+      await kubectl(['wait', 'iflow/phw-to-mpi', '--for=condition=Ready', '--timeout=60s']);
     });
 
     it('of a destination', async () => {

@@ -7,7 +7,7 @@ import { Hospital, numbered } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
 
 describe('ihub dead-letters', function () {
-  this.timeout(180_000);
+  this.timeout(900_000);
   let hub: HubUnderTest;
   before(async () => {
     hub = await HubUnderTest.start({ manifests: flows() });

@@ -10,7 +10,7 @@ const sample = (name: string): Buffer => readFileSync(`${flows}samples/${name}.h
 
 /** Every shipped flow, with its own sample, on the real Kafka. */
 describe('all ER7 flows', function () {
-  this.timeout(180_000);
+  this.timeout(900_000);
   const subscribers = { pharmacy: 2590, wis: 2591, phw: 2592, 'chemocare-sww': 2593, 'chemocare-bcu': 2594 };
   let hub: HubUnderTest;
 

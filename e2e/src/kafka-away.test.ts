@@ -9,7 +9,7 @@ import { Hospital, numbered } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
 
 describe('a listener without Kafka', function () {
-  this.timeout(180_000);
+  this.timeout(900_000);
   const storeTimeoutMs = 6_000;
   let hub: HubUnderTest;
 
@@ -45,7 +45,7 @@ describe('a listener without Kafka', function () {
     socket.write(encodeFrame(numbered(samples.paris, 'stopped-1')));
     const closedAfter = await closed;
     expect(received).to.equal(0);
-    expect(closedAfter).to.be.within(storeTimeoutMs - 500, storeTimeoutMs + 2_000);
+    expect(closedAfter).to.be.within(storeTimeoutMs - 500, storeTimeoutMs + 15_000);
     expect(await ready()).to.equal(false);
 
     // More is sent than it may read: what it has not read, the sender still has.

@@ -129,15 +129,24 @@ export class ClusterUnderTest {
     await until('the CRDs are established', isEstablished, 30_000);
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
     await cluster.kubectl('apply', '-f', join(project, 'operator/rbac.yaml'));
-    // The API server takes a moment to heed new roles; the role of the Lease is the last of them.
+    await cluster.rolesAreHeeded();
+    return cluster;
+  }
+
+  /** The API server takes a moment to heed roles that are new, and all of them after its own start. */
+  async rolesAreHeeded(): Promise<void> {
     const account = `--as=system:serviceaccount:${operatorNamespace}:integration-hub-operator`;
-    const mayList = (): Promise<boolean> =>
-      cluster.kubectl('auth', 'can-i', 'list', 'hubs.integrationhub.dev', '-A', account).then(
+    // The role of the Lease is the last that is applied.
+    const questions = [
+      ['list', 'hubs.integrationhub.dev', '-A'],
+      ['get', 'leases.coordination.k8s.io', '-n', operatorNamespace],
+    ];
+    const areHeeded = (): Promise<boolean> =>
+      Promise.all(questions.map((question) => this.kubectl('auth', 'can-i', ...question, account))).then(
         () => true,
         () => false,
       );
-    await until('the roles are heeded', mayList, 30_000);
-    return cluster;
+    await until('the roles are heeded', areHeeded, 60_000);
   }
 
   async stop(): Promise<void> {
@@ -302,33 +311,51 @@ export class ClusterUnderTest {
   }
 }
 
-/** A process of the operator. */
+/** A process of the operator, which is started anew when it ends by itself, as a kubelet does. */
 export class OperatorUnderTest {
+  /** What it has logged, and those before it. */
   readonly lines: Record<string, unknown>[] = [];
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  /** The exit codes of those that have ended by themselves. */
+  readonly ends: (number | null)[] = [];
+  readonly #start: () => ChildProcess;
+  #child!: ChildProcess;
+  #exited!: Promise<unknown>;
+  #isToEnd = false;
+  /** Lines of those before it. */
+  #formerLines = 0;
   httpPort = 0;
 
   constructor(kubeconfig: string, args: readonly string[]) {
     const fixed = ['--worker-image', 'ihub:test', '--lease-namespace', operatorNamespace, '--http-port', '0'];
-    this.#child = spawn(process.execPath, [program, ...fixed, ...args], {
-      env: { ...process.env, KUBECONFIG: kubeconfig },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#exited = once(this.#child, 'exit');
-    createInterface({ input: this.#child.stdout! }).on('line', (line) => {
+    this.#start = () =>
+      spawn(process.execPath, [program, ...fixed, ...args], {
+        env: { ...process.env, KUBECONFIG: kubeconfig },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+    this.#run();
+  }
+
+  #run(): void {
+    const child = this.#start();
+    this.#child = child;
+    this.#exited = once(child, 'exit');
+    this.#formerLines = this.lines.length;
+    createInterface({ input: child.stdout! }).on('line', (line) => {
       const entry = JSON.parse(line) as Record<string, unknown>;
       this.lines.push(entry);
       if (entry.message === 'started') this.httpPort = entry.httpPort as number;
     });
+    child.once('exit', (code) => {
+      if (this.#isToEnd) return;
+      this.ends.push(code);
+      setTimeout(() => {
+        if (!this.#isToEnd) this.#run();
+      }, 200);
+    });
   }
 
   async started(): Promise<void> {
-    await until(
-      'the operator has started',
-      () => this.httpPort !== 0 || this.#child.exitCode !== null,
-      30_000,
-    );
+    await until('the operator has started', () => this.httpPort !== 0 || this.ends.length > 0, 60_000);
   }
 
   get exitCode(): number | null {
@@ -341,7 +368,9 @@ export class OperatorUnderTest {
 
   /** When it became the leader, as Date.now(). */
   get leadsSince(): number | undefined {
-    const line = this.lines.find(({ message }) => message === 'this process leads now');
+    const line = this.lines
+      .slice(this.#formerLines)
+      .find(({ message }) => message === 'this process leads now');
     return line && Date.parse(line.timestamp as string);
   }
 
@@ -355,11 +384,13 @@ export class OperatorUnderTest {
   }
 
   async stop(): Promise<void> {
+    this.#isToEnd = true;
     this.#child.kill('SIGTERM');
     await this.#exited;
   }
 
   async kill(): Promise<void> {
+    this.#isToEnd = true;
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill('SIGKILL');
     await this.#exited;

@@ -5,7 +5,7 @@ import { Hospital } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
 
 describe('a flow that orders by a field', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const connections = 8;
   let hub: HubUnderTest;
   before(async () => {

@@ -7,7 +7,7 @@ import { Hospital } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
 
 describe('a receiver with its moods', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let hub: HubUnderTest;
   before(async () => {
     hub = await HubUnderTest.start({
@@ -93,7 +93,7 @@ describe('a receiver with its moods', function () {
 });
 
 describe('a destination that is to be tried again after a refusal', function () {
-  this.timeout(120_000);
+  this.timeout(900_000);
   let hub: HubUnderTest;
   before(async () => {
     hub = await HubUnderTest.start({ manifests: flows({ onRefusal: 'Retry' }) });
@@ -118,7 +118,7 @@ describe('a destination that is to be tried again after a refusal', function () 
 });
 
 describe('a destination with a pace', function () {
-  this.timeout(120_000);
+  this.timeout(900_000);
   const messagesPerMinute = 600;
   let hub: HubUnderTest;
   before(async () => {

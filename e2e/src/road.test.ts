@@ -30,7 +30,7 @@ async function raw(
 }
 
 describe('the road of a message, on a real Kafka', function () {
-  this.timeout(120_000);
+  this.timeout(900_000);
   let hub: HubUnderTest;
   let [phwPort, parisPort] = [0, 0];
 
@@ -285,7 +285,7 @@ describe('the road of a message, on a real Kafka', function () {
 });
 
 describe('a flow that asks for AE and AR', function () {
-  this.timeout(120_000);
+  this.timeout(900_000);
   let hub: HubUnderTest;
   before(async () => {
     hub = await HubUnderTest.start({ manifests: flows({ onReject: 'Nak' }) });

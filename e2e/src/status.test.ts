@@ -34,7 +34,7 @@ interface Health {
 }
 
 describe('ihub against a cluster', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let cluster: ClusterUnderTest;
   let operator: OperatorUnderTest;
   let folder: string;
@@ -108,7 +108,7 @@ describe('ihub against a cluster', function () {
     it('exits with 0 when all are ready', async () => {
       for (const stage of stages) for (const zone of zones) await cluster.readyPod(ns, stage, zone);
       await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'ZoneRedundant', 'AllZones', 60_000);
-      await cluster.kubectl('wait', '--for=condition=Ready', 'destination/mpi', '-n', ns, '--timeout=60s');
+      await cluster.kubectl('wait', '--for=condition=Ready', 'destination/mpi', '-n', ns, '--timeout=300s');
       const counted = async (): Promise<boolean> =>
         (await cluster.get('IntegrationFlow', ns, 'phw'))?.status?.counts?.backlog === 0;
       await until('the backlog is counted', counted, 60_000);
@@ -162,7 +162,7 @@ describe('ihub against a cluster', function () {
         );
         await cluster.readyPod(ns, 'phw-listener', zone);
       }
-      await cluster.kubectl('wait', '--for=condition=Ready', 'iflow/phw', '-n', ns, '--timeout=60s');
+      await cluster.kubectl('wait', '--for=condition=Ready', 'iflow/phw', '-n', ns, '--timeout=300s');
     });
 
     it('shows each change with --watch, also that a flow is paused, which is not ready', async () => {

@@ -74,7 +74,7 @@ class Round {
 }
 
 describe('TLS from the hospital to the receiver', function () {
-  this.timeout(240_000);
+  this.timeout(900_000);
   const folder = mkdtempSync(join(tmpdir(), 'ihub-tls-e2e-'));
   const journal = new Journal();
   const rounds = [new Round(), new Round()] as const;

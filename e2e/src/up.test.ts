@@ -53,7 +53,7 @@ async function processesOf(folder: string): Promise<string[]> {
 }
 
 describe('ihub up', function () {
-  this.timeout(180_000);
+  this.timeout(900_000);
   let folder = '';
   let manifests = '';
   let [phwPort, parisPort, mpiPort] = [0, 0, 0];

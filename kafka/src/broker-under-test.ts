@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedBroker } from './broker/embedded-broker.js';
 import type { KafkaConnection } from './connection.js';
 import type { OutgoingRecord } from './record.js';
@@ -46,9 +47,21 @@ export class BrokerUnderTest {
     return name;
   }
 
-  /** The values of a topic's records as text, by partition and offset. */
-  async values(topic: string): Promise<string[]> {
-    return (await (await this.admin()).readAll(topic)).map(({ value }) => value.toString());
+  /**
+   * The values of a topic's records as text, by partition and offset.
+   *
+   * @param atLeast waits for so many: a broker confirms a transaction a moment before its records can be read
+   */
+  async values(topic: string, atLeast = 0): Promise<string[]> {
+    const admin = await this.admin();
+    const deadline = performance.now() + 20_000;
+    for (;;) {
+      const records = await admin.readAll(topic);
+      if (records.length >= atLeast || performance.now() > deadline) {
+        return records.map(({ value }) => value.toString());
+      }
+      await delay(50);
+    }
   }
 }
 

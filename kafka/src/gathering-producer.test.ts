@@ -8,13 +8,13 @@ import { KafkaError, StoreError } from './kafka-error.js';
 import { type OutgoingRecord, recordBytes } from './record.js';
 
 describe('the gathering producer', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   let kafka: BrokerUnderTest;
   let producers: GatheringProducer[] = [];
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     kafka = await BrokerUnderTest.start();
   });
   after(() => kafka.stop());
@@ -214,7 +214,7 @@ describe('the gathering producer', function () {
       process.kill(kafka.broker.pid, 'SIGCONT');
       expect(await first).to.equal('stored');
       process.kill(kafka.broker.pid, 'SIGSTOP');
-      if ((await second) === 'NOT_STORED') expect(performance.now() - since).to.be.within(3_500, 5_000);
+      if ((await second) === 'NOT_STORED') expect(performance.now() - since).to.be.within(3_500, 15_000);
     } finally {
       process.kill(kafka.broker.pid, 'SIGCONT');
     }
@@ -242,7 +242,7 @@ describe('the gathering producer', function () {
     } finally {
       process.kill(kafka.broker.pid, 'SIGCONT');
     }
-    expect(performance.now() - started).to.be.within(1_400, 2_500);
+    expect(performance.now() - started).to.be.within(1_400, 10_000);
     await producer.produce(textRecord(topic, 'after'));
     const values = await kafka.values(topic);
     expect(values[0]).to.equal('before');

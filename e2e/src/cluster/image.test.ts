@@ -11,7 +11,7 @@ import { packImage } from './image.js';
 const run = promisify(execFile);
 
 describe('images without a daemon', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
 
   let directory: string;
   before(async () => {

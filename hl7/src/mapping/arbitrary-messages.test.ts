@@ -113,7 +113,7 @@ const messages = fc
   });
 
 describe('mappings on arbitrary messages', function () {
-  this.timeout(120_000);
+  this.timeout(480_000);
 
   const ofSegments = (each: (name: string) => string): Mapping =>
     compiled(

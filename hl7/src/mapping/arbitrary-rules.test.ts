@@ -196,7 +196,7 @@ const source = fc
 
 describe('arbitrary rules', () => {
   it('do what doing them one after the other does', function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     let compared = 0;
     fc.assert(
       fc.property(

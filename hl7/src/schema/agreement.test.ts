@@ -31,7 +31,7 @@ const samples = SAMPLES.map(([name, set]) => ({ name, bytes: sample(name), set: 
 const seed = Number(process.env['HL7_SEED'] ?? Date.now() % 1_000_000_000);
 
 describe('the two validation engines', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   for (const { name, bytes, set } of samples) {
     it(`find ${name} valid by the set ${set.name}`, () => {

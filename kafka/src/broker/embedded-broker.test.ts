@@ -9,7 +9,7 @@ import type { BrokerError } from './broker-error.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 
 describe('the embedded broker', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
 
   let directory: string;
   let broker: EmbeddedBroker;
