@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
 import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
+import { LocalArchive } from './local-archive.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
@@ -18,6 +19,8 @@ export interface LocalHubOptions {
   readonly kafka?: string;
   readonly addresses: LocalSettings['addresses'];
   readonly secrets?: LocalSettings['secrets'];
+  /** Whether to keep messages in an embedded PostgreSQL. */
+  readonly archive?: boolean | undefined;
   /** Is told in a sentence what goes on. */
   readonly onProgress: (sentence: string) => void;
 }
@@ -30,6 +33,7 @@ export class LocalHub {
   readonly workers: readonly WorkerProcess[];
   readonly #counts: ReadonlyMap<WorkerProcess, StageCounts>;
   readonly #broker: EmbeddedBroker | undefined;
+  readonly #archive: LocalArchive | undefined;
   readonly #lock: string;
   readonly #onProgress: (sentence: string) => void;
 
@@ -37,6 +41,7 @@ export class LocalHub {
     bootstrapServers: readonly string[],
     workers: readonly WorkerProcess[],
     broker: EmbeddedBroker | undefined,
+    archive: LocalArchive | undefined,
     lock: string,
     onProgress: (sentence: string) => void,
   ) {
@@ -44,6 +49,7 @@ export class LocalHub {
     this.workers = workers;
     this.#counts = new Map(workers.map((worker) => [worker, new StageCounts()]));
     this.#broker = broker;
+    this.#archive = archive;
     this.#lock = lock;
     this.#onProgress = onProgress;
   }
@@ -62,9 +68,11 @@ export class LocalHub {
       embedded: kafka === undefined,
       addresses,
       secrets,
+      archive: options.archive ? { port: 1, database: 'archive', secrets: directory } : undefined,
     });
     const lock = await takeLock(directory);
     let broker: EmbeddedBroker | undefined;
+    let archive: LocalArchive | undefined;
     try {
       if (kafka === undefined) {
         onProgress('starting Kafka');
@@ -77,7 +85,11 @@ export class LocalHub {
       const bootstrapServers = broker?.bootstrapServers ?? [kafka!];
       await writeFile(join(directory, KAFKA_ADDRESS_FILE), bootstrapServers.join(','));
       const embedded = broker !== undefined;
-      const plan = planLocally(manifests, { bootstrapServers, embedded, addresses, secrets });
+      if (options.archive) {
+        onProgress('starting PostgreSQL');
+        archive = await LocalArchive.start(directory, onProgress);
+      }
+      const plan = planLocally(manifests, { bootstrapServers, embedded, addresses, secrets, archive });
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);
       const admin = await TopicAdmin.connect({
@@ -89,11 +101,12 @@ export class LocalHub {
         await admin.close();
       }
       const workers = plan.stages.map((stage) => new WorkerProcess(stage, directory));
-      const hub = new LocalHub(bootstrapServers, workers, broker, lock, onProgress);
+      const hub = new LocalHub(bootstrapServers, workers, broker, archive, lock, onProgress);
       onProgress(`starting ${workers.length} workers`);
       await Promise.all(workers.map((worker) => worker.start()));
       return hub;
     } catch (error) {
+      await archive?.stop();
       await broker?.stop();
       await rm(lock, { force: true });
       throw error;
@@ -113,12 +126,21 @@ export class LocalHub {
     await Promise.all([...this.#counts].map(([worker, counts]) => counts.refresh(worker)));
   }
 
-  /** Stops listeners, then transformers, then senders, then Kafka; each finishes what it has taken. */
+  /** Process id of the archive's PostgreSQL, where there is one. */
+  get archivePid(): number | undefined {
+    return this.#archive?.pid;
+  }
+
+  /** Stops listeners, then transformers, senders, archivist, then what they use; each finishes what it has taken. */
   async stop(): Promise<void> {
     for (const role of stopOrder) {
       const workers = this.workers.filter((worker) => worker.stage.role === role);
       this.#onProgress(`stopping ${role}s`);
       await Promise.all(workers.map((worker) => worker.stop()));
+    }
+    if (this.#archive) {
+      this.#onProgress('stopping PostgreSQL');
+      await this.#archive.stop();
     }
     if (this.#broker) {
       this.#onProgress('stopping Kafka');

@@ -23,6 +23,15 @@ export interface LocalSettings {
   readonly addresses: ReadonlyMap<string, { readonly host: string; readonly port: number }>;
   /** Folder with a folder for each Secret, and in it a file for each of its keys. */
   readonly secrets?: string | undefined;
+  /** The PostgreSQL on this machine; absent: there is no archive, whatever the Hub says. */
+  readonly archive?: LocalArchivePlace | undefined;
+}
+
+export interface LocalArchivePlace {
+  readonly port: number;
+  readonly database: string;
+  /** Folder with the keys of its Secrets as files. */
+  readonly secrets: string;
 }
 
 const loopback = '127.0.0.1';
@@ -43,7 +52,7 @@ export function planLocally(manifests: Manifests, settings: LocalSettings): Plan
   const secrets = settings.secrets === undefined ? undefined : resolve(settings.secrets);
   const { topics, stages } = soundPlan(hub, manifests.flows, destinations, secrets);
   refuseMissingSecrets(stages, settings.secrets);
-  return { topics, stages: stages.map(onThisMachine) };
+  return { topics, stages: stages.map((stage) => onThisMachine(stage, settings.archive)) };
 }
 
 /**
@@ -69,6 +78,7 @@ export function soundPlan(
 
 function refuseMissingSecrets(stages: readonly Stage[], folder: string | undefined): void {
   const wrong = stages.flatMap(({ owner, configuration, secrets = [] }) => {
+    if (configuration.role === 'archivist') return []; // It is given its own.
     const needed = secrets.flatMap(({ name, keys }) => keys.map((key) => `${name}/${key}`));
     if (needed.length > 0 && folder === undefined) {
       return [`${owner} uses TLS: give --secrets DIR, a folder that holds ${needed.join(', ')}`];
@@ -101,7 +111,7 @@ export function plainHub(bootstrapServers: readonly string[]): Hub {
   });
 }
 
-function localHub(found: Hub | undefined, { bootstrapServers, embedded }: LocalSettings): Hub {
+function localHub(found: Hub | undefined, { bootstrapServers, embedded, archive }: LocalSettings): Hub {
   const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
   return {
@@ -110,6 +120,11 @@ function localHub(found: Hub | undefined, { bootstrapServers, embedded }: LocalS
       ...hub.spec,
       kafka: { ...hub.spec.kafka, bootstrapServers: [...bootstrapServers], ...copies },
       zones: embedded ? [] : hub.spec.zones,
+      archive: archive && {
+        ...{ retention: '90d', patientIdentifiers: 'Hashed', ...hub.spec.archive },
+        postgres: { host: loopback, port: archive.port, database: archive.database, secretName: 'archive' },
+        keysSecretName: 'archive',
+      },
     },
   };
 }
@@ -121,15 +136,22 @@ function readdress(destination: Destination, addresses: LocalSettings['addresses
 }
 
 /** One process of each stage, reachable from this machine only, with health ports that don't meet. */
-function onThisMachine(stage: Stage): Stage {
+function onThisMachine(stage: Stage, archive: LocalArchivePlace | undefined): Stage {
   const { configuration } = stage;
   const health = { host: loopback, tcpPort: 0, httpPort: 0 };
-  return {
-    ...stage,
-    replicas: 1,
-    configuration:
-      configuration.role === 'listener'
-        ? { ...configuration, health, listen: { ...configuration.listen, host: loopback } }
-        : { ...configuration, health },
-  };
+  if (configuration.role === 'listener') {
+    const listen = { ...configuration.listen, host: loopback };
+    return { ...stage, replicas: 1, configuration: { ...configuration, health, listen } };
+  }
+  if (configuration.role === 'archivist') {
+    const file = (key: string): string => resolve(archive!.secrets, key);
+    const database = {
+      ...configuration.database,
+      userFile: file('username'),
+      passwordFile: file('password'),
+    };
+    const keys = { contentKeyFile: file('content.key'), identifierKeyFile: file('identifier.key') };
+    return { ...stage, replicas: 1, configuration: { ...configuration, health, database, ...keys } };
+  }
+  return { ...stage, replicas: 1, configuration: { ...configuration, health } };
 }

@@ -4,9 +4,11 @@ import { register as registerExplain } from './explain.js';
 import { register as registerLogs } from './logs.js';
 import { register as registerPlan } from './plan.js';
 import { register as registerReceive } from './receive.js';
+import { register as registerSearch } from './search.js';
 import { register as registerSend } from './send.js';
 import { register as registerStatus } from './status.js';
 import { register as registerTest } from './test.js';
+import { register as registerTrace } from './trace.js';
 import { register as registerTransform } from './transform.js';
 import { register as registerUp } from './up.js';
 import { USAGE_EXIT_CODE, usageSentence } from './usage-error.js';
@@ -24,6 +26,8 @@ const COMMANDS = [
   registerExplain,
   registerTest,
   registerDeadLetters,
+  registerSearch,
+  registerTrace,
 ];
 
 /**

@@ -33,6 +33,21 @@ export function duration(option: string): (text: string) => number {
 }
 
 /**
+ * A reader of times such as `2026-11-21` or `2026-11-21T10:30`, in UTC unless they name a zone.
+ *
+ * @throws UsageError from the reader when the text is no time
+ */
+export function time(option: string): (text: string) => Date {
+  return (text) => {
+    const [, day, clock = 'T00:00', zone = 'Z'] =
+      /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
+    const date = new Date(`${day ?? ''}${clock}${zone}`);
+    if (!Number.isNaN(date.getTime())) return date;
+    throw new UsageError(`${option} must be a time such as 2026-11-21 or 2026-11-21T10:30, not "${text}"`);
+  };
+}
+
+/**
  * A reader of rates such as `200/s`, or plainly `200`, in messages a second.
  *
  * @throws UsageError from the reader when the text is not a rate above 0

@@ -16,6 +16,7 @@ export interface UpOptions {
   readonly data: string;
   readonly destination?: string[];
   readonly secrets?: string;
+  readonly archive?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,6 +41,7 @@ export async function runHub(options: UpOptions): Promise<void> {
     ...(options.kafka !== undefined && { kafka: options.kafka }),
     addresses,
     secrets: options.secrets,
+    archive: options.archive,
     onProgress: (sentence) => show.progress(sentence),
   });
   const backlogs = new Backlogs(

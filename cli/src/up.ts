@@ -18,6 +18,7 @@ export function register(program: Command): void {
       '--secrets <folder>',
       'where the Secrets of TLS are: <folder>/<secret>/tls.crt, tls.key and ca.crt',
     )
+    .option('--archive', 'keep messages in an embedded PostgreSQL, for ihub search and ihub trace')
     .option('--data <folder>', 'where messages, offsets, logs and settings are kept', '.ihub')
     .option('--json', 'write one JSON object a line for each change, for programs')
     .addHelpText(

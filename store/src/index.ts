@@ -6,5 +6,6 @@ export type * from './database.js';
 export * from './embedded-postgres.js';
 export * from './keys.js';
 export { patientIdentifiers, type IdentifierPolicy } from './patient-identifiers.js';
+export * from './outcome.js';
 export * from './redaction.js';
 export { cursorOf, type FoundMessage, type MessageSearch } from './search.js';

@@ -1,0 +1,29 @@
+/** In a few words: what has become of a message. */
+import type { ArchivedStep } from './archived-step.js';
+
+/** @param steps of one message, in the order of time; none: its steps are still under way to the archive */
+export function outcomeOf(steps: readonly ArchivedStep[]): string {
+  const last = new Map(steps.map((step) => [step.destination, step]));
+  const before = last.get('');
+  last.delete('');
+  // A later try of the whole message makes the steps at its destinations anew.
+  const own = before !== undefined && (last.size === 0 || before.kind === 'dead-letter') ? [before] : [];
+  return [...own, ...last.values()].map(phrase).join('; ') || 'received';
+}
+
+function phrase({ kind, destination, code, attempts, replayed }: ArchivedStep): string {
+  const to = destination === '' ? '' : ` ${destination}`;
+  switch (kind) {
+    case 'received':
+    case 'transformed':
+      return destination === '' ? (replayed ? 'sent again' : 'received') : `waits for${to}`;
+    case 'filtered':
+      return 'for no destination';
+    case 'delivered':
+      return `delivered to${to}`;
+    case 'failed':
+      return `tried ${attempts} times for${to}: ${code}`;
+    case 'dead-letter':
+      return `dead letter${to === '' ? '' : ` of${to}`}: ${code}`;
+  }
+}
