@@ -15,6 +15,7 @@ export interface ClientSettings {
 /** A kafkajs client that can be done away with at once. */
 export interface Client {
   kafka: Kafka;
+  readonly isDiscarded: boolean;
   /**
    * Cuts all its connections and lets it open none: whatever kafkajs still retries, from here on it writes nothing.
    * To disconnect in kafkajs's own way waits for answers that may never come.
@@ -38,7 +39,7 @@ export function openClient(settings: ClientSettings): Client {
   const sockets = new Set<net.Socket>();
   let discarded = false;
   const kafka = new kafkajs.Kafka({
-    brokers: [...connection.bootstrapServers],
+    brokers: () => lastHeardFirst(connection.bootstrapServers),
     clientId: connection.clientId,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: connectionTimeoutMs,
@@ -58,17 +59,29 @@ export function openClient(settings: ClientSettings): Client {
         : net.connect({ host, port }, onConnect);
       socket.setNoDelay(true).setKeepAlive(true, 60_000);
       sockets.add(socket);
+      socket.on('data', () => lastHeard.set(`${host}:${port}`, performance.now()));
       socket.once('close', () => sockets.delete(socket));
       return socket;
     },
   });
   return {
     kafka,
+    get isDiscarded() {
+      return discarded;
+    },
     discard: () => {
       discarded = true;
       for (const socket of sockets) discardSocket(socket, new Error('the client has been discarded'));
     },
   };
+}
+
+/** When something was last received from a broker, by `host:port`, in milliseconds of a monotonic clock. */
+const lastHeard = new Map<string, number>();
+
+/** Those first that have spoken last, to whichever client: each that has vanished costs a new client seconds. */
+function lastHeardFirst(servers: readonly string[]): string[] {
+  return [...servers].sort((a, b) => (lastHeard.get(b) ?? 0) - (lastHeard.get(a) ?? 0));
 }
 
 /**

@@ -5,9 +5,10 @@ import { type ConsumeOptions, type Consumer, consumeBatches } from './consumer.j
 import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
+import { SilentRelay } from './silent-relay.js';
 
 describe('consuming batches', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   let kafka: BrokerUnderTest;
   let producer: GatheringProducer;
@@ -15,8 +16,9 @@ describe('consuming batches', function () {
   const fatal: unknown[] = [];
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     kafka = await BrokerUnderTest.start();
+    await kafka.admin();
     producer = new GatheringProducer({ connection: kafka.connection });
   });
   after(async () => {
@@ -56,7 +58,7 @@ describe('consuming batches', function () {
   }
 
   async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 40_000;
     while (!(await holds())) {
       if (Date.now() > deadline) expect.fail(`not in time: ${what}`);
       await delay(10);
@@ -211,6 +213,88 @@ describe('consuming batches', function () {
     await fill(topic, 10, 19);
     await until('the next ten', () => taken.includes(19));
     expect([...new Set(taken)]).to.deep.equal(range(0, 19));
+  });
+
+  describe('when packets vanish without a word', () => {
+    let relay: SilentRelay;
+    let release: (() => void) | undefined;
+    const released = (): Promise<void> => new Promise((resolve) => (release = resolve));
+    beforeEach(async () => {
+      relay = await SilentRelay.start(kafka.broker.port);
+    });
+    afterEach(async () => {
+      release?.();
+      release = undefined;
+      await relay.stop();
+    });
+
+    it('begins anew with another client, and never works on one partition twice at once', async () => {
+      const topic = await kafka.topic();
+      await fill(topic, 0, 9);
+      const taken: number[] = [];
+      const generations: number[] = [];
+      let atWork = 0;
+      let held: IncomingBatch | undefined;
+      const take = taking(taken);
+      const consumer = await consume(topic, async (batch) => {
+        generations.push(batch.generation);
+        atWork += 1;
+        expect(atWork).to.equal(1);
+        if (held === undefined) {
+          held = batch;
+          await released();
+        } else await take(batch);
+        atWork -= 1;
+      });
+      await until('a batch in hand', () => held !== undefined);
+      const since = performance.now();
+      relay.fallSilent();
+      await until('the batch is lost', () => held!.lost.aborted);
+      expect(held!.isCurrent()).to.equal(false);
+      await until('it has joined again', () => consumer.joined);
+      await delay(500);
+      expect(generations, 'waits for what is in hand').to.deep.equal([1]);
+      const late: unknown = await held!.commit(5n).catch((error: unknown) => error);
+      expect(late).to.be.instanceOf(KafkaError).with.property('code', 'BATCH_LOST');
+      held!.resolve(5n);
+      release!();
+      await until('the records are taken', () => taken.length === 10);
+      expect(taken).to.deep.equal(range(0, 9));
+      expect(generations[1]).to.be.greaterThan(1);
+      console.log(`      (went on after ${Math.round(performance.now() - since)} ms)`);
+      expect(await committed(topic)).to.equal(10n);
+    });
+
+    it('begins anew with nothing in hand', async () => {
+      const topic = await kafka.topic();
+      const taken: number[] = [];
+      await consume(topic, taking(taken));
+      relay.fallSilent();
+      await fill(topic, 0, 9);
+      await until('the records are taken', () => taken.length === 10);
+    });
+
+    it('waits to be taken into the group for as long as others are at work, and no longer', async () => {
+      const topic = await kafka.topic();
+      await fill(topic, 0, 0);
+      const first = await consume(topic, async (batch) => {
+        if (release === undefined) await released();
+        batch.resolve(0n);
+      });
+      await until('a batch in hand', () => release !== undefined);
+      let begunAnew = 0;
+      const second = consume(topic, () => Promise.resolve(), {
+        log: (_, text) => void (begunAnew += text.includes('joined anew') ? 1 : 0),
+      });
+      await delay(12_000);
+      expect(begunAnew).to.equal(0);
+      relay.fallSilent();
+      await until('the first begins anew', () => !first.joined);
+      release!();
+      await second;
+      await until('both have joined', () => consumers.every(({ joined }) => joined));
+      expect(begunAnew).to.be.greaterThan(0);
+    });
   });
 
   it('ends when the work on a batch fails', async () => {

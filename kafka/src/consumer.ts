@@ -3,6 +3,7 @@ import type { Consumer as KafkajsConsumer, EachBatchPayload, FetchOffsetsPartiti
 import { again } from './again.js';
 import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { withinDeadline } from './deadline.js';
 import type { Committed, IncomingBatch } from './incoming-batch.js';
 import { KafkaError, unreachable } from './kafka-error.js';
 import { fetchCommitted } from './committed-offsets.js';
@@ -41,6 +42,9 @@ export interface Consumer {
 
 /** How long a stop waits for Kafka once the batches in hand are done, in milliseconds. */
 const LEAVE_DEADLINE = 3_000;
+const BEATS_PER_SESSION = 10;
+/** After so many without a word from the group the client is taken for hung: by then Kafka has taken it for gone. */
+const MOST_SILENT_BEATS = 1.5 * BEATS_PER_SESSION;
 /** Kafka's errors that say that the group has moved on, or is about to. */
 const GROUP_HAS_MOVED_ON = new Set([
   'REBALANCE_IN_PROGRESS',
@@ -61,17 +65,34 @@ export async function consumeBatches(options: ConsumeOptions): Promise<Consumer>
   return consumer;
 }
 
+/** What takes part in the group for this consumer. */
+interface Member {
+  client: Client;
+  consumer: KafkajsConsumer;
+  /** What makes each of our ears deaf. */
+  listeners: (() => void)[];
+}
+
+/**
+ * Where brokers vanish without a word, kafkajs goes on asking those it knows for minutes, and neither beats nor joins.
+ * So when the group is not heard from for long, the client is discarded, and another one joins in its place.
+ */
 class GroupConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #sessionTimeoutMs: number;
-  readonly #client: Client;
-  readonly #consumer: KafkajsConsumer;
-  readonly #inHand = new Set<Promise<void>>();
+  /** By topic and partition. */
+  readonly #inHand = new Map<string, Promise<void>>();
+  #member: Member;
   #timers: NodeJS.Timeout[] = [];
   #heartbeat: (() => Promise<void>) | undefined;
   #assigned: Record<string, number[]> = {};
   #generation = 0;
+  /** Aborted when the generation is over. */
+  #lost = new AbortController();
   #lastHeard = 0;
+  #silentBeats = 0;
+  /** Asks to be taken into the group, or waits for those whose batches are in hand. */
+  #isJoining = true;
   /** By topic; of the generation `committedAt`. */
   readonly #committedBy = new Map<string, Promise<FetchOffsetsPartition[]>>();
   #committedAt = 0;
@@ -83,41 +104,23 @@ class GroupConsumer implements Consumer {
   constructor(options: ConsumeOptions) {
     this.#options = options;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
-    const retry = retryFor(10_000);
-    this.#client = openClient({ connection: options.connection, log: options.log, retry });
-    this.#consumer = this.#client.kafka.consumer({
-      groupId: options.groupId,
-      sessionTimeout: this.#sessionTimeoutMs,
-      heartbeatInterval: this.#sessionTimeoutMs / 10,
-      maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
-      // A stop waits for the fetch under way.
-      maxWaitTimeInMs: 100,
-      allowAutoTopicCreation: false,
-      rackId: options.connection.rackId ?? '',
-      retry,
-    });
+    this.#member = this.#openMember();
   }
 
   async start(): Promise<void> {
-    const { connection, topics, partitionsConsumedConcurrently = 1 } = this.#options;
-    this.#listen();
+    const { connection, topics } = this.#options;
+    const member = this.#member;
     try {
-      await this.#consumer.connect();
-      await this.#consumer.subscribe({ topics: [...topics], fromBeginning: true });
+      await this.#connect(member);
     } catch (error) {
-      this.#client.discard();
+      member.client.discard();
       const isUnknown = (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
       throw isUnknown
         ? new KafkaError('UNKNOWN_TOPIC', `One of these topics does not exist in Kafka: ${topics.join(', ')}. Create it first.`, { cause: error }) // prettier-ignore
         : unreachable(connection, error);
     }
     this.#startTimers();
-    await this.#consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently,
-      eachBatch: (payload) => this.#takeBatch(payload),
-    });
+    await this.#run(member);
   }
 
   get assignedPartitions(): number {
@@ -126,40 +129,140 @@ class GroupConsumer implements Consumer {
 
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      const disconnected = this.#consumer.disconnect().catch(() => undefined);
-      await Promise.allSettled(this.#inHand);
+      const disconnected = this.#member.consumer.disconnect().catch(() => undefined);
+      await Promise.allSettled(this.#inHand.values());
       await Promise.race([disconnected, delay(LEAVE_DEADLINE, undefined, { ref: false })]);
       for (const timer of this.#timers) clearInterval(timer);
-      this.#client.discard();
+      this.#member.client.discard();
       this.joined = false;
     })();
     return this.#stopped;
   }
 
-  #listen(): void {
-    const { events } = this.#consumer;
-    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
-      this.#generation += 1;
-      this.#assigned = payload.memberAssignment;
-      this.joined = true;
-      this.#heard();
+  /** Makes a client and its consumer; it connects to nothing yet. */
+  #openMember(): Member {
+    const { connection, log, groupId, maxBytesPerPartition } = this.#options;
+    const retry = retryFor(10_000);
+    const client = openClient({ connection, log, retry });
+    const consumer = client.kafka.consumer({
+      groupId,
+      sessionTimeout: this.#sessionTimeoutMs,
+      heartbeatInterval: this.#sessionTimeoutMs / BEATS_PER_SESSION,
+      maxBytesPerPartition: maxBytesPerPartition ?? 1_048_576,
+      // A stop waits for the fetch under way.
+      maxWaitTimeInMs: 100,
+      allowAutoTopicCreation: false,
+      rackId: connection.rackId ?? '',
+      retry: { ...retry, restartOnFailure: () => Promise.resolve(!client.isDiscarded) },
     });
-    this.#consumer.on(events.HEARTBEAT, () => this.#heard());
-    for (const event of [events.FETCH, events.START_BATCH_PROCESS, events.END_BATCH_PROCESS] as const) {
-      this.#consumer.on(event, () => (this.#isActive = true));
+    return { client, consumer, listeners: this.#listen(consumer) };
+  }
+
+  async #connect({ consumer }: Member): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+  }
+
+  async #run({ client, consumer }: Member): Promise<void> {
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: this.#options.partitionsConsumedConcurrently ?? 1,
+      eachBatch: (payload) => this.#takeBatch(client, payload),
+    });
+  }
+
+  #listen(consumer: KafkajsConsumer): (() => void)[] {
+    const { events } = consumer;
+    const activities = [events.FETCH, events.START_BATCH_PROCESS, events.END_BATCH_PROCESS] as const;
+    return [
+      consumer.on(events.GROUP_JOIN, ({ payload }) => {
+        this.#beginGeneration(payload.memberAssignment);
+        this.joined = true;
+        this.#isJoining = false;
+        this.#heard();
+      }),
+      consumer.on(events.REBALANCING, () => (this.#isJoining = true)),
+      consumer.on(events.HEARTBEAT, () => this.#heard()),
+      ...activities.map((event) => consumer.on(event, () => (this.#isActive = true))),
+      consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+        this.joined = false;
+        if (restart) return;
+        const sentence = `The consumer of the group ${this.#options.groupId} has ended: ${error.message}`;
+        this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
+      }),
+    ];
+  }
+
+  /** From here on the batches in hand are lost, and these partitions are this consumer's. */
+  #beginGeneration(assigned: Record<string, number[]>): void {
+    this.#generation += 1;
+    this.#assigned = assigned;
+    this.#lost.abort();
+    this.#lost = new AbortController();
+  }
+
+  /** Discards the client, and joins the group with a new one. */
+  #beginAnew(): void {
+    const { log, groupId } = this.#options;
+    log?.('warn', 'nothing heard from the group for long: it is joined anew', { groupId });
+    const former = this.#member;
+    this.#member = this.#openMember();
+    this.joined = false;
+    this.#isJoining = true;
+    this.#heartbeat = undefined;
+    this.#beginGeneration({});
+    for (const remove of former.listeners) remove();
+    former.client.discard();
+    // Ends what kafkajs still retries. It waits for the batches in hand, and the new client does, by partition.
+    void former.consumer.disconnect().catch(() => undefined);
+    const member = this.#member;
+    // Where that fails nothing is heard, and the next one has its turn.
+    void this.#connect(member).then(
+      () => this.#run(member),
+      () => undefined,
+    );
+  }
+
+  /** Counts the time for which the group has not been heard from; in beats, so that one who was suspended is not taken for hung. */
+  #countSilence(): void {
+    this.#silentBeats += 1;
+    if (this.#silentBeats < MOST_SILENT_BEATS || this.#stopped !== undefined) return;
+    this.#silentBeats = 0;
+    const member = this.#member;
+    if (!this.#isJoining) this.#beginAnew();
+    else {
+      void this.#isGroupGathering().then((isGathering) => {
+        if (!isGathering && this.#isJoining && member === this.#member && this.#stopped === undefined)
+          this.#beginAnew();
+      });
     }
-    this.#consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
-      this.joined = false;
-      if (restart) return;
-      const sentence = `The consumer of the group ${this.#options.groupId} has ended: ${error.message}`;
-      this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
-    });
+  }
+
+  /** Whether the group waits for members at present: one that joins is not answered until the last has ended its batch. */
+  async #isGroupGathering(): Promise<boolean> {
+    const { connection, groupId } = this.#options;
+    const client = openClient({ connection });
+    const admin = client.kafka.admin();
+    const describe = async (): Promise<boolean> => {
+      await admin.connect();
+      const { groups } = await admin.describeGroups([groupId]);
+      return groups[0]!.state.endsWith('Rebalance');
+    };
+    try {
+      return await withinDeadline(this.#sessionTimeoutMs, describe());
+    } catch {
+      return false;
+    } finally {
+      client.discard();
+    }
   }
 
   /** Kafka takes this consumer for a member of the present generation. */
   #heard(): void {
     this.#isRebalancing = false;
     this.#lastHeard = performance.now();
+    this.#silentBeats = 0;
     this.#isActive = true;
   }
 
@@ -172,7 +275,9 @@ class GroupConsumer implements Consumer {
       const generation = this.#generation;
       await this.#heartbeat?.().catch((error: unknown) => {
         // kafkajs will be told so again, after the batches in hand, and join anew.
-        if (generation === this.#generation && hasMovedOn(error)) this.#isRebalancing = true;
+        if (generation !== this.#generation || !hasMovedOn(error)) return;
+        this.#isRebalancing = true;
+        this.#silentBeats = 0;
       });
     };
     let idleTicks = 0;
@@ -185,7 +290,10 @@ class GroupConsumer implements Consumer {
       this.#fatal(new KafkaError('NO_ACTIVITY', sentence));
     };
     this.#timers = [
-      setInterval(() => void beat(), this.#sessionTimeoutMs / 10),
+      setInterval(() => {
+        void beat();
+        this.#countSilence();
+      }, this.#sessionTimeoutMs / BEATS_PER_SESSION),
       setInterval(watch, watchdogMs / 4),
     ];
   }
@@ -196,15 +304,22 @@ class GroupConsumer implements Consumer {
     this.#options.onFatal(error);
   }
 
-  async #takeBatch(payload: EachBatchPayload): Promise<void> {
-    if (this.#stopped !== undefined) return;
+  async #takeBatch(client: Client, payload: EachBatchPayload): Promise<void> {
+    if (this.#stopped !== undefined || client.isDiscarded) return;
     this.#heartbeat = () => payload.heartbeat();
-    const work = this.#options.onBatch(this.#batch(payload)).catch((error: unknown) => {
+    const name = `${payload.batch.topic}/${payload.batch.partition}`;
+    const batch = this.#batch(payload);
+    const former = this.#inHand.get(name);
+    const work = (async () => {
+      // What a client that is discarded now has left in hand comes to its end first.
+      await former;
+      if (this.#stopped === undefined && !batch.lost.aborted) await this.#options.onBatch(batch);
+    })().catch((error: unknown) => {
       if (!(error instanceof KafkaError && error.code === 'BATCH_LOST')) this.#fatal(error);
     });
-    this.#inHand.add(work);
+    this.#inHand.set(name, work);
     await work;
-    this.#inHand.delete(work);
+    if (this.#inHand.get(name) === work) this.#inHand.delete(name);
   }
 
   async #committed(topic: string, partition: number): Promise<Committed> {
@@ -214,18 +329,25 @@ class GroupConsumer implements Consumer {
       this.#committedBy.clear();
     }
     let offsets = this.#committedBy.get(topic);
-    if (offsets === undefined)
-      this.#committedBy.set(
-        topic,
-        (offsets = fetchCommitted(this.#client.kafka, this.#options.groupId, topic, this.#sessionTimeoutMs)),
-      );
-    const found = (await offsets).find((one) => one.partition === partition);
-    return { offset: BigInt(found?.offset ?? '-1'), note: found?.metadata ?? '' };
+    if (offsets === undefined) {
+      const { kafka } = this.#member.client;
+      offsets = fetchCommitted(kafka, this.#options.groupId, topic, this.#sessionTimeoutMs);
+      this.#committedBy.set(topic, offsets);
+    }
+    try {
+      const found = (await offsets).find((one) => one.partition === partition);
+      return { offset: BigInt(found?.offset ?? '-1'), note: found?.metadata ?? '' };
+    } catch (error) {
+      if (this.#committedBy.get(topic) === offsets) this.#committedBy.delete(topic);
+      const sentence = `What is committed of ${topic} can't be found out: ${(error as Error).message}. It is asked for again with the next batch.`;
+      throw new KafkaError('BATCH_LOST', sentence, { cause: error });
+    }
   }
 
   #batch(payload: EachBatchPayload): IncomingBatch {
     const { topic, partition, messages } = payload.batch;
     const generation = this.#generation;
+    const { consumer } = this.#member;
     let isGivenUp = false;
     // kafkajs may have joined anew while another broker's records were being fetched; it does not drop these.
     const isOurs = (): boolean =>
@@ -236,6 +358,7 @@ class GroupConsumer implements Consumer {
       generation,
       records: messages.map((message) => readRecord(topic, partition, message)),
       fetchedFrom: BigInt((payload.batch as unknown as { fetchedOffset: string }).fetchedOffset),
+      lost: this.#lost.signal,
       isCurrent: () =>
         isOurs() &&
         !isGivenUp &&
@@ -264,7 +387,7 @@ class GroupConsumer implements Consumer {
       },
       seek: (offset) => {
         isGivenUp = true;
-        if (isOurs()) this.#consumer.seek({ topic, partition, offset: offset.toString() });
+        if (isOurs()) consumer.seek({ topic, partition, offset: offset.toString() });
       },
     };
   }

@@ -17,6 +17,8 @@ export interface IncomingBatch {
   readonly generation: number;
   /** The offset that was fetched from: that of the first record, or less where markers or aborted records precede. */
   readonly fetchedFrom: bigint;
+  /** Aborted once the group has been joined anew: nothing of the batch can be committed any more. */
+  readonly lost: AbortSignal;
   /**
    * Whether to go on with the batch. False once the partition is, or may be, another consumer's, when this one
    * stops, and after `seek`: then return, without beginning anything new.

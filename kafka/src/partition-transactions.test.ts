@@ -63,6 +63,7 @@ describe('transactions by partition', function () {
       fetchedFrom,
       resolved,
       sought,
+      lost: new AbortController().signal,
       isCurrent: () => sought.length === 0,
       committed: () => Promise.resolve({ offset: -1n, note: '' }),
       resolve: (offset) => void resolved.push(offset),
@@ -130,12 +131,53 @@ describe('transactions by partition', function () {
     expect(await heir.run(batchFrom(1n), [textRecord(output, 'b')], 2n)).to.equal(true);
 
     expect(await zombie.run(batch, [textRecord(output, 'zombie')], 2n)).to.equal(false);
-    expect(fatal).to.have.length(1);
-    expect(fatal[0]).to.be.instanceOf(KafkaError).with.property('code', 'TRANSACTION_FAILED');
-    expect(await zombie.run(batch, [textRecord(output, 'zombie')], 2n)).to.equal(false);
     expect(await heir.run(batchFrom(2n), [textRecord(output, 'c')], 3n)).to.equal(true);
     expect((await outputs(3)).sort()).to.deep.equal(['a', 'b', 'c']);
     expect(await committed()).to.equal(3n);
+  });
+
+  it('claims the partition again after a failure, and ends after five in a row', async () => {
+    const small = await kafka.topic(1, { 'max.message.bytes': '1000' });
+    const transactions = open();
+    const run = (value: string): Promise<boolean> =>
+      transactions.run(batchFrom(0n), [textRecord(small, value)], 1n);
+    const tooLarge = 'x'.repeat(2_000);
+    for (let times = 1; times <= 4; times += 1) expect(await run(tooLarge)).to.equal(false);
+    expect(await run('fits')).to.equal(true);
+    expect(await kafka.values(small, 1)).to.deep.equal(['fits']);
+    expect(await committed()).to.equal(1n);
+    expect(fatal).to.deep.equal([]);
+
+    const others = open();
+    for (let times = 1; times <= 5; times += 1) {
+      expect(fatal).to.deep.equal([]);
+      expect(await others.run(batchFrom(1n), [textRecord(small, tooLarge)], 2n)).to.equal(false);
+    }
+    expect(fatal).to.have.length(1);
+    expect(fatal[0]).to.be.instanceOf(KafkaError).with.property('code', 'TRANSACTION_FAILED');
+    expect(await committed()).to.equal(1n);
+  });
+
+  it('gives a transaction up whose batch is lost', async () => {
+    const lost = new AbortController();
+    const batch = { ...batchFrom(0n), lost: lost.signal };
+    const transactions = open();
+    expect(await transactions.run(batch, [textRecord(output, 'a')], 1n)).to.equal(true);
+    process.kill(kafka.broker.pid, 'SIGSTOP');
+    try {
+      const hung = transactions.run(batch, [textRecord(output, 'b')], 2n);
+      setTimeout(() => lost.abort(), 200);
+      const since = performance.now();
+      expect(await hung).to.equal(false);
+      expect(performance.now() - since).to.be.lessThan(4_000);
+    } finally {
+      process.kill(kafka.broker.pid, 'SIGCONT');
+    }
+    expect(fatal).to.deep.equal([]);
+    const next = batchFrom(1n, 2);
+    expect(await transactions.run(next, [textRecord(output, 'b')], 2n)).to.equal(true);
+    expect((await outputs(2)).sort()).to.deep.equal(['a', 'b']);
+    expect(await committed()).to.equal(2n);
   });
 
   it('undoes what a former holder has left open', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from 'kafkajs';
 import { again } from './again.js';
 import { type ClaimedProducer, openClaimedProducer, sendRecords } from './claimed-producer.js';
@@ -15,7 +16,7 @@ export interface PartitionTransactionsOptions {
   /** After so long a broker ends a transaction that its producer has left open; default 10,000 ms. */
   transactionTimeoutMs?: number;
   log?: KafkaLog;
-  /** A transaction has failed: end the process, and let it be started anew. */
+  /** Transactions have failed time and again: end the process, and let it be started anew. */
   onFatal: (error: unknown) => void;
 }
 
@@ -30,7 +31,11 @@ interface Claim extends Omit<ClaimedProducer, 'claim'> {
 }
 
 /** How long one transaction, claiming included, may take, in milliseconds. */
-const DEADLINE = 30_000;
+const DEADLINE = 15_000;
+/** So many failures in a row are one too many for this process. */
+const MOST_FAILURES = 5;
+/** Between a failure and the next attempt, in milliseconds. */
+const PAUSE = 500;
 
 /**
  * Writes what was made of consumed records, and commits their offsets, in one transaction: exactly once.
@@ -42,12 +47,12 @@ const DEADLINE = 30_000;
  * holder's last commit, and is fetched again.
  *
  * After an error nobody can know whether the transaction was committed, and kafkajs's producer is of no more use. So
- * the process gives up; the next to claim the partition finds out.
+ * the claim is given up; the next one, here or elsewhere, finds out.
  */
 export class PartitionTransactions {
   readonly #options: PartitionTransactionsOptions;
   readonly #claims = new Map<string, Claim>();
-  #hasFailed = false;
+  #failuresInARow = 0;
 
   constructor(options: PartitionTransactionsOptions) {
     this.#options = options;
@@ -57,19 +62,33 @@ export class PartitionTransactions {
    * Writes records, commits that all of the batch before `nextOffset` is done, and resolves it in the batch.
    *
    * @param records in the order in which they are to be stored; may be none
-   * @returns whether it was done; if not, leave the batch. After an error, `onFatal` has been called
+   * @returns whether it was done; if not, leave the batch: what is not committed is fetched again
    */
   async run(batch: IncomingBatch, records: readonly OutgoingRecord[], nextOffset: bigint): Promise<boolean> {
-    if (this.#hasFailed || !batch.isCurrent()) return false;
+    if (!batch.isCurrent()) return false;
+    const name = `${this.#options.groupId}-${batch.topic}-${batch.partition}`;
     try {
-      return await withinDeadline(DEADLINE, this.#run(batch, records, nextOffset));
+      const isDone = await withinDeadline(
+        DEADLINE,
+        unlessLost(batch, this.#run(name, batch, records, nextOffset)),
+      );
+      this.#failuresInARow = 0;
+      return isDone;
     } catch (error) {
-      this.#hasFailed = true;
-      this.#discardClaims();
-      const sentence = `The transaction for partition ${batch.partition} of ${batch.topic} failed: ${(error as Error).message}. This process must end; what was not committed is done again.`;
-      this.#options.onFatal(new KafkaError('TRANSACTION_FAILED', sentence, { cause: error }));
+      this.#claims.get(name)?.client.discard();
+      this.#claims.delete(name);
+      if (!batch.lost.aborted) await this.#failed(batch, error as Error);
       return false;
     }
+  }
+
+  async #failed({ topic, partition }: IncomingBatch, error: Error): Promise<void> {
+    this.#failuresInARow += 1;
+    const sentence = `The transaction for partition ${partition} of ${topic} failed: ${error.message}. What was not committed is done again.`;
+    if (this.#failuresInARow === MOST_FAILURES)
+      this.#options.onFatal(new KafkaError('TRANSACTION_FAILED', sentence, { cause: error }));
+    this.#options.log?.('warn', sentence, {});
+    await delay(PAUSE);
   }
 
   /** Disconnects; to be called once no batch is in hand. */
@@ -78,8 +97,12 @@ export class PartitionTransactions {
     this.#discardClaims();
   }
 
-  async #run(batch: IncomingBatch, records: readonly OutgoingRecord[], nextOffset: bigint): Promise<boolean> {
-    const name = `${this.#options.groupId}-${batch.topic}-${batch.partition}`;
+  async #run(
+    name: string,
+    batch: IncomingBatch,
+    records: readonly OutgoingRecord[],
+    nextOffset: bigint,
+  ): Promise<boolean> {
     let claim = this.#claims.get(name);
     const isNew = claim?.generation !== batch.generation;
     if (claim === undefined || isNew) {
@@ -148,5 +171,19 @@ export class PartitionTransactions {
   #discardClaims(): void {
     for (const { client } of this.#claims.values()) client.discard();
     this.#claims.clear();
+  }
+}
+
+/** Waits for work on a batch, but no longer than something can come of it; the work itself is not stopped. */
+async function unlessLost<T>({ lost }: IncomingBatch, work: Promise<T>): Promise<T> {
+  let giveUp = (): void => undefined;
+  const given = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new Error('the group has been joined anew'));
+    lost.addEventListener('abort', giveUp);
+  });
+  try {
+    return await Promise.race([work, given]);
+  } finally {
+    lost.removeEventListener('abort', giveUp);
   }
 }
