@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { again } from './again.js';
 import { EmbeddedBroker } from './broker/embedded-broker.js';
 import type { KafkaConnection } from './connection.js';
 import type { OutgoingRecord } from './record.js';
@@ -43,7 +44,10 @@ export class BrokerUnderTest {
   /** Makes a topic with a name of its own, and gives that name. */
   async topic(partitions = 1, config: Record<string, string> = {}): Promise<string> {
     const name = `topic-${++this.#topics}`;
-    await (await this.admin()).ensureTopics([{ name, partitions, replicationFactor: 1, config }]);
+    const admin = await this.admin();
+    // A broker that was suspended or killed is not let in again at once, and then has no place for a topic.
+    const make = () => admin.ensureTopics([{ name, partitions, replicationFactor: 1, config }]);
+    await again(30_000, make, () => true);
     return name;
   }
 

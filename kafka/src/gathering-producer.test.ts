@@ -236,6 +236,8 @@ describe('the gathering producer', function () {
     const producer = open({ retryForMs: 1_500, requestTimeoutMs: 600 });
     await producer.produce(textRecord(topic, 'before'));
     process.kill(kafka.broker.pid, 'SIGSTOP');
+    // On a busy machine it takes a moment until each of its threads has stopped.
+    await delay(200);
     const started = performance.now();
     try {
       expect(await outcome(producer.produce(textRecord(topic, 'hung')))).to.equal('NOT_STORED');

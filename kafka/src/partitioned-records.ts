@@ -1,4 +1,5 @@
 import type { ICustomPartitioner, Kafka, Message, PartitionMetadata } from 'kafkajs';
+import { again } from './again.js';
 import { KafkaError } from './kafka-error.js';
 import type { OutgoingRecord } from './record.js';
 import { kafkajs } from './repaired-kafkajs.js';
@@ -14,6 +15,8 @@ export interface PartitionRecords<Item> {
 
 /** How long a topic's number of partitions is taken for known, in milliseconds. */
 const KNOWN_FOR = 300_000;
+/** How long a broker is asked again that fails for the moment, in milliseconds. */
+const ASK_FOR = 10_000;
 
 /**
  * Parts records by partition, before kafkajs sees them, so that each request of a producer goes to one partition.
@@ -66,7 +69,12 @@ export class PartitionedRecords {
     const admin = this.#kafka.admin();
     try {
       await admin.connect();
-      const metadata = await admin.fetchTopicMetadata({ topics: unknown });
+      // Where the broker that it asks fails, kafkajs trips over having no answer.
+      const metadata = await again(
+        ASK_FOR,
+        () => admin.fetchTopicMetadata({ topics: unknown }),
+        (error) => error instanceof TypeError,
+      );
       for (const { name, partitions } of metadata.topics) {
         this.#topics.set(name, { partitions, knownUntil: now + KNOWN_FOR });
       }
