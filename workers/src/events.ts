@@ -15,7 +15,7 @@ import type { WorkerParts } from './worker.js';
 /** Events that may wait to be taken by Kafka; what is told meanwhile is dropped. */
 const mostPending = 10_000;
 /** How long an event is tried for, and how long a stop waits for those that wait. */
-const [retryForMs, closeMs] = [10_000, 2_000];
+const [retryForMs, closeMs] = [60_000, 2_000];
 
 /** What may be told beside what every event has. */
 export type EventDetails = Pick<MessageEvent, 'destination' | 'destinations' | 'error'>;
