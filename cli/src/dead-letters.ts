@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import type { DeadLetter, DeadLetterFilter, Handling, Planned } from './dead-letter-box.js';
 import { kafkaConnection, type KafkaOptions } from './kafka-address.js';
 import { UsageError } from './usage-error.js';
@@ -207,8 +207,8 @@ function summary({ id, description, reason, mark, bytes }: DeadLetter): object {
 }
 
 function line({ id, description, reason, mark }: DeadLetter): string {
-  const done = mark === undefined ? '' : pc.dim(`  ${mark.action} by ${mark.who}: ${mark.why}`);
-  return `${pc.bold(id)}  ${reason.failedTime}  ${pc.red(reason.code)}  ${description.controlId}  ${reason.reason}${done}`;
+  const done = mark === undefined ? '' : colours.dim(`  ${mark.action} by ${mark.who}: ${mark.why}`);
+  return `${colours.bold(id)}  ${reason.failedTime}  ${colours.red(reason.code)}  ${description.controlId}  ${reason.reason}${done}`;
 }
 
 function inFull(letter: DeadLetter): string {

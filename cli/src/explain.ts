@@ -1,6 +1,6 @@
 import { Message, MessageError, type Names, namesOf } from '@integration-hub/hl7';
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { charsetOption } from './charset-option.js';
 import { type ExplainedPlace, type ExplainedSegment, explainMessage } from './explain-message.js';
 import { type PlacedMessage, readMessages } from './message-file.js';
@@ -67,8 +67,6 @@ function record(
 ): object {
   return { file, message: number, controlId, version, namesOf: names.version, segments };
 }
-
-const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
 
 function text(
   { place }: PlacedMessage,

@@ -12,7 +12,8 @@ export class IhubProcess {
 
   /** @param settings options of Node itself, and variables beside those of this process */
   constructor(args: string[], settings: { node?: string[]; env?: NodeJS.ProcessEnv } = {}) {
-    const env = { ...process.env, ...settings.env };
+    // As in a CI job, which is no terminal and is given no colours for all that.
+    const env = { ...process.env, CI: 'true', ...settings.env };
     // The time-out ends what a failed test has left behind.
     this.child = spawn(process.execPath, [...(settings.node ?? []), LAUNCHER, ...args], {
       env,

@@ -1,5 +1,5 @@
 /** One line of a worker's log: what it says, whether it is wanted, and how it reads. */
-import pc from 'picocolors';
+import type { Colours } from './colours.js';
 
 /** A line as it was written, and where and when. */
 export interface LogLine {
@@ -62,11 +62,7 @@ const WIDEST_LEVEL = 5;
  *
  * @param width of the longest source
  */
-export function readableLine(
-  { source, time, text }: LogLine,
-  width: number,
-  colours: ReturnType<typeof pc.createColors>,
-): string {
+export function readableLine({ source, time, text }: LogLine, width: number, colours: Colours): string {
   const entry = readEntry(text);
   const head = `${colours.dim(new Date(time).toISOString())} `;
   if (entry === undefined) return `${head}${''.padEnd(WIDEST_LEVEL)} ${source.padEnd(width)}  ${shown(text)}`;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { clusterOptions, withCluster, type ClusterOptions } from './cluster-connection.js';
 import { isWanted, LEVELS, readableLine, type Level, type LogFilter } from './logs-line.js';
 import { LogMerge } from './logs-merge.js';
@@ -114,7 +114,6 @@ async function print(
   { json }: LogsOptions,
 ): Promise<void> {
   const width = Math.max(0, ...sources.map((name) => name.length));
-  const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
   for await (const line of merge.lines()) {
     if (line.time < filter.since || !isWanted(line.text, filter)) continue;
     console.log(json ? line.text : readableLine(line, width, colours));

@@ -1,5 +1,5 @@
 /** `ihub plan --diff`: which namespace of which cluster is meant, and how the difference reads. */
-import type pc from 'picocolors';
+import type { Colours } from './colours.js';
 import { withCluster, type ClusterOptions } from './cluster-connection.js';
 import type { Manifests } from './manifests.js';
 import { planDifference, type Change, type PlanDifference } from './plan-difference.js';
@@ -36,7 +36,7 @@ export async function differenceWithCluster(
 
 export function differenceLines(
   { namespace, isNone, resources, objects, topics, remarks }: ShownDifference,
-  colours: ReturnType<typeof pc.createColors>,
+  colours: Colours,
 ): string[] {
   const change = ({ change: what, object, difference }: Change): string[] => {
     if (difference !== undefined) return coloured(difference, colours);
@@ -58,7 +58,7 @@ export function differenceLines(
   ];
 }
 
-function coloured(difference: string, colours: ReturnType<typeof pc.createColors>): string[] {
+function coloured(difference: string, colours: Colours): string[] {
   const paints: Record<string, (text: string) => string> = {
     '+': colours.green,
     '-': colours.red,

@@ -1,6 +1,6 @@
 import type { Plan, Stage, Topic } from '@integration-hub/api';
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { clusterOptions, type ClusterOptions } from './cluster-connection.js';
 
 interface PlanOptions extends ClusterOptions {
@@ -72,8 +72,6 @@ async function showPlan({ file, configuration = false, json }: PlanOptions): Pro
       : `Hub ${hub.metadata.name}: Kafka ${hub.spec.kafka.bootstrapServers.join(', ')}, zones: ${zones}`;
   console.log([heading, ...(await lines(plan, configuration))].join('\n'));
 }
-
-const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
 
 /** Stages and topics under the resource that wants them. */
 async function lines({ topics, stages }: Plan, all: boolean): Promise<string[]> {

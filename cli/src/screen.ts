@@ -1,16 +1,16 @@
 /** What `ihub up` shows on a terminal: every flow and destination, its stages, ports and counts, on one screen. */
-import pico from 'picocolors';
+import { colours } from './colours.js';
 import type { Backlogs, Waiting } from './backlogs.js';
 import type { LocalHub } from './local-hub.js';
 import type { Counts } from './worker-counts.js';
 import type { WorkerProcess } from './worker-process.js';
 
-const colours = {
-  starting: pico.yellow,
-  running: pico.green,
-  restarting: pico.red,
-  stopping: pico.yellow,
-  stopped: pico.dim,
+const paints = {
+  starting: colours.yellow,
+  running: colours.green,
+  restarting: colours.red,
+  stopping: colours.yellow,
+  stopped: colours.dim,
 } as const;
 
 /**
@@ -24,13 +24,13 @@ export function drawScreen(hub: LocalHub, backlogs: Backlogs, data: string, colu
   const lines = rows.map((cells, index) => {
     const { state } = hub.workers[index]!;
     const padded = cells.map((cell, column) => cell.padEnd(widths[column]!));
-    padded[1] = colours[state](padded[1]);
+    padded[1] = paints[state](padded[1]);
     return padded.join('  ').trimEnd();
   });
   return [
-    `${pico.bold('Integration Hub')}  Kafka ${hub.bootstrapServers.join(', ')}  ${pico.dim('Ctrl-C stops')}`,
+    `${colours.bold('Integration Hub')}  Kafka ${hub.bootstrapServers.join(', ')}  ${colours.dim('Ctrl-C stops')}`,
     '',
-    ...lines.map((line) => (pico.isColorSupported ? line : line.slice(0, columns))),
+    ...lines.map((line) => (colours.isColorSupported ? line : line.slice(0, columns))),
     ...deadLettersHint(hub, data),
   ];
 }

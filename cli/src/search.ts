@@ -1,7 +1,7 @@
 /** `ihub search`: finds messages in the archive. */
 import type { Archive, FoundMessage, MessageSearch } from '@integration-hub/store';
 import { type Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { type ArchiveOptions, archiveOptions } from './archive-options.js';
 import { duration, time, wholeNumber } from './option-value.js';
 import { UsageError } from './usage-error.js';
@@ -113,5 +113,5 @@ function table(found: readonly FoundMessage[], outcomes: readonly string[]): str
       .map((cell, column) => cell.padEnd(widths[column]!))
       .join('  ')
       .trimEnd();
-  return [pc.dim(line(heads)), ...rows.map(line)];
+  return [colours.dim(line(heads)), ...rows.map(line)];
 }

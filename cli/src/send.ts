@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { MllpError } from '@integration-hub/hl7';
 import { type FileMessage, numbered, readMessageFile } from './message-file.js';
 import { type Outcome, sendMessages } from './message-sending.js';
@@ -155,7 +155,7 @@ function rounded(number: number): number {
 }
 
 function line({ controlId, code, latencyMs, text }: Outcome): string {
-  const colour = code === 'AA' || code === 'CA' ? pc.green : pc.red;
+  const colour = code === 'AA' || code === 'CA' ? colours.green : colours.red;
   return `${colour(code.padEnd(6))} ${latencyMs.toFixed(1).padStart(8)} ms  ${controlId}  ${text}`.trimEnd();
 }
 

@@ -1,8 +1,7 @@
 /** What `ihub status` shows on a terminal, or into a pipe without colours. */
-import type pc from 'picocolors';
+import type { Colours } from './colours.js';
 import type { FlowReport, Health, Overview, PodReport, StageReport } from './status-report.js';
 
-type Colours = ReturnType<typeof pc.createColors>;
 type Paint = (text: string) => string;
 /** A text and how it is painted, once it has its width. */
 type Cell = string | readonly [string, Paint];

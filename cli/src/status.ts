@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import {
   clusterOptions,
   withCluster,
@@ -73,7 +73,6 @@ async function look(
     import('./status-report.js'),
     import('./status-text.js'),
   ]);
-  const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
   if (flow !== undefined) {
     const report = await flowReport(cluster, flow);
     return { report, lines: flowLines(report, Date.now(), colours) };

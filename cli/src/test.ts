@@ -1,12 +1,10 @@
 /** `ihub test`: runs the tests of mappings. */
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { problemLine } from '@integration-hub/hl7';
+import { colours } from './colours.js';
 import { type CaseResult, findMappingTests, runMappingTests } from './mapping-tests.js';
 import { differenceLine } from './message-difference.js';
 import { UsageError } from './usage-error.js';
-
-const colours = pc.createColors(process.stdout.isTTY && pc.isColorSupported);
 
 interface TestOptions {
   readonly update?: boolean;

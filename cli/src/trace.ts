@@ -1,7 +1,7 @@
 /** `ihub trace`: one message's road, from the archive. */
 import type { FoundMessage, StepOnRoad } from '@integration-hub/store';
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 import { type ArchiveOptions, archiveOptions } from './archive-options.js';
 
 interface Options extends ArchiveOptions {
@@ -82,7 +82,7 @@ function inFull(message: FoundMessage, road: readonly StepOnRoad[], withContent:
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
   return [
-    `${pc.bold(controlId)}  ${messageType} from ${sendingApplication}, flow ${flow}, correlation ${correlationId}`,
+    `${colours.bold(controlId)}  ${messageType} from ${sendingApplication}, flow ${flow}, correlation ${correlationId}`,
     ...rows.flatMap((row, index) => [
       `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
       ...(withContent ? contentLines(road[index]!) : []),
@@ -93,9 +93,9 @@ function inFull(message: FoundMessage, road: readonly StepOnRoad[], withContent:
 
 function contentLines({ content, contentPolicy }: StepOnRoad): string[] {
   const text = content()?.toString('utf8');
-  if (text === undefined) return contentPolicy === 'None' ? [] : [pc.dim('      (no content was kept)')];
+  if (text === undefined) return contentPolicy === 'None' ? [] : [colours.dim('      (no content was kept)')];
   return text
     .trimEnd()
     .split(/[\r\n]+/)
-    .map((segment) => pc.dim(`      ${segment}`));
+    .map((segment) => colours.dim(`      ${segment}`));
 }

@@ -9,7 +9,7 @@ import {
   validateBytes,
 } from '@integration-hub/hl7';
 import { type Command, Option } from 'commander';
-import pc from 'picocolors';
+import { errorColours } from './colours.js';
 import { charsetOption } from './charset-option.js';
 import { type PlacedMessage, readMessages } from './message-file.js';
 import { UsageError } from './usage-error.js';
@@ -106,10 +106,8 @@ function record(file: string, { number, controlId }: PlacedMessage, findings: re
   return { file, message: number, controlId, valid: isValid(findings), findings };
 }
 
-const colours = pc.createColors(process.stderr.isTTY && pc.isColorSupported);
-
 function line({ place }: PlacedMessage, { severity, message }: Finding): string {
-  return `${place}: ${severity === 'error' ? colours.red(severity) : colours.yellow(severity)}: ${message}`;
+  return `${place}: ${severity === 'error' ? errorColours.red(severity) : errorColours.yellow(severity)}: ${message}`;
 }
 
 function summary(messages: number, invalid: number): string {
