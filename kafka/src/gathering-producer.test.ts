@@ -268,21 +268,25 @@ describe('the gathering producer', function () {
     const topic = await kafka.topic(4);
     const producer = open({ retryForMs: 15_000 });
     const outcomes = new Map<string, Promise<string>>();
+    let storedByNow = 0;
     let running = true;
     const callers = Array.from({ length: 32 }, async (_, caller) => {
       for (let number = 0; running; number += 1) {
         const value = `${caller} ${number}`;
         const result = outcome(producer.produce(textRecord(topic, value, `caller-${caller}`)));
         outcomes.set(value, result);
-        await result;
+        if ((await result) === 'stored') storedByNow += 1;
       }
     });
-    await delay(500);
+    const moreAreStored = async (): Promise<void> => {
+      for (const goal = storedByNow + 400; storedByNow < goal;) await delay(10);
+    };
+    await moreAreStored();
     for (let times = 0; times < 2; times += 1) {
       await kafka.broker.kill();
       await delay(200);
       await kafka.broker.restart();
-      await delay(500);
+      await moreAreStored();
     }
     running = false;
     await Promise.all(callers);
