@@ -7,7 +7,9 @@ import { parseArgs } from 'node:util';
 import { compareEndToEnd } from './end-to-end.js';
 import { compareHl7 } from './hl7.js';
 import { plot } from './plot.js';
+import { compareListener } from './listener.js';
 import type { Comparison } from './side-by-side.js';
+import { measureStore, type Figure } from './store.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,24 +30,45 @@ const settings = {
 
 const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   hl7: compareHl7,
+  listener: () => compareListener(settings),
   'end-to-end': () => compareEndToEnd(settings),
 };
 
+/** What has no peer to be held against. */
+const measurements: Record<string, () => Promise<Figure[]>> = {
+  store: () => measureStore(settings.seconds, settings.onProgress),
+};
+const names = [...Object.keys(sections), ...Object.keys(measurements)];
+
 for (const name of positionals) {
-  if (!(name in sections)) {
-    console.error(`bench: there is no section "${name}"; use one of: ${Object.keys(sections).join(', ')}`);
+  if (!names.includes(name)) {
+    console.error(`bench: there is no section "${name}"; use one of: ${names.join(', ')}`);
     process.exit(2);
   }
 }
 const all: Comparison[] = [];
-for (const name of positionals.length > 0 ? positionals : Object.keys(sections)) {
+for (const name of positionals.length > 0 ? positionals : names) {
   if (!values.json) console.log(name);
-  for (const comparison of await sections[name]!()) {
+  for (const comparison of (await sections[name]?.()) ?? []) {
     print(comparison);
     all.push(comparison);
   }
+  for (const figure of (await measurements[name]?.()) ?? []) printFigure(figure);
 }
 if (values.plot !== undefined) writeFileSync(values.plot, plot(all));
+
+function printFigure(figure: Figure): void {
+  if (values.json) console.log(JSON.stringify(figure));
+  else {
+    const { name, value, unit } = figure;
+    console.log(`  ${name.padEnd(46)} ${number(value).padStart(10)} ${unit}`);
+  }
+}
+
+function number(value: number): string {
+  const precision = value < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 };
+  return value.toLocaleString('en', precision);
+}
 
 function print(comparison: Comparison): void {
   if (values.json) {
@@ -53,8 +76,6 @@ function print(comparison: Comparison): void {
     return;
   }
   const { name, ours, peer, peerValue, ratio, spread, unit } = comparison;
-  const number = (value: number): string =>
-    value.toLocaleString('en', value < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
   console.log(
     `  ${name.padEnd(46)} ${number(ours).padStart(10)} ${unit.padEnd(10)}  ${peer.padEnd(24)} ${number(peerValue).padStart(10)}` +
       `  ${ratio.toFixed(2)} times (${spread[0].toFixed(2)}–${spread[1].toFixed(2)})`,

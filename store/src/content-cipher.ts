@@ -1,5 +1,13 @@
 /** Encryption of what is kept of messages. */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { ArchiveError } from './archive-error.js';
 
 const [FORM, NAME_BYTES, NONCE_BYTES, TAG_BYTES] = [1, 4, 12, 16];
@@ -9,7 +17,8 @@ interface NamedKey {
   /** The first bytes of its hash, by which the right key is found again. */
   readonly name: Buffer;
   readonly key: Buffer;
-  readonly ofDays: Map<string, Buffer>;
+  /** As objects, for Node would make one of bytes each time, which costs more than to encrypt. */
+  readonly ofDays: Map<string, KeyObject>;
 }
 
 /**
@@ -64,10 +73,10 @@ export class ContentCipher {
   }
 }
 
-function ofDay({ key, ofDays }: NamedKey, day: string): Buffer {
+function ofDay({ key, ofDays }: NamedKey, day: string): KeyObject {
   let derived = ofDays.get(day);
   if (derived === undefined) {
-    derived = Buffer.from(hkdfSync('sha256', key, '', `ihub content ${day}`, 32));
+    derived = createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `ihub content ${day}`, 32)));
     if (ofDays.size > 100) ofDays.clear();
     ofDays.set(day, derived);
   }

@@ -1,5 +1,5 @@
 /** By which identifiers of patients a message is found. */
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Message } from '@integration-hub/hl7';
 
 /** How identifiers stand in the database: as hashes that only the holder of the key can make, or as they are. */
@@ -25,12 +25,12 @@ function spelling(identifier: string): string {
 /** Turns identifiers into what stands in the database. */
 export class IdentifierKeys {
   readonly #policy: IdentifierPolicy;
-  readonly #keys: readonly Buffer[];
+  readonly #keys: readonly KeyObject[];
 
   /** @param keys the first is used for what is written, all for what is searched; 32 bytes each */
   constructor(policy: IdentifierPolicy, keys: readonly Buffer[]) {
     this.#policy = policy;
-    this.#keys = keys;
+    this.#keys = keys.map((key) => createSecretKey(key));
   }
 
   /** What is written for an identifier. */
@@ -51,7 +51,7 @@ function clear(identifier: string): Buffer {
   return Buffer.from(`c${identifier}`);
 }
 
-function hashed(identifier: string, key: Buffer): Buffer {
+function hashed(identifier: string, key: KeyObject): Buffer {
   const hash = createHmac('sha256', key).update(identifier).digest();
   return Buffer.concat([Buffer.from('h'), hash.subarray(0, HASH_BYTES)]);
 }

@@ -1,0 +1,199 @@
+/**
+ * The message store: how many messages a second it takes in, each with the three steps of a whole road, and how long a
+ * search takes over many messages.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Message } from '@integration-hub/hl7';
+import {
+  Archive,
+  EmbeddedPostgres,
+  patientIdentifiers,
+  redacted,
+  type MessageSearch,
+  type StepToWrite,
+} from '@integration-hub/store';
+import pg from 'pg';
+
+/** What was measured. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+const dayMs = 86_400_000;
+/** As the archivist does. */
+const [batchSteps, writers] = [1_000, 3];
+/** Over so many days the messages that are searched are spread. */
+const days = 30;
+const rowsAtOnce = 200_000;
+const searches = 300;
+const template = readFileSync(new URL('../messages/adt-a31-ten-segments.hl7', import.meta.url));
+
+/**
+ * @param seconds how long messages are written, and six times that how long further ones are made to be searched
+ */
+export async function measureStore(
+  seconds: number,
+  onProgress: (sentence: string) => void,
+): Promise<Figure[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'ihub-bench-'));
+  const password = randomBytes(12).toString('hex');
+  const postgres = await EmbeddedPostgres.start({
+    directory: join(directory, 'postgres'),
+    logFile: join(directory, 'postgres.log'),
+    password,
+  });
+  const { port, user, database } = postgres;
+  const address = { host: '127.0.0.1', port, user, password, database };
+  const archive = new Archive({
+    database: { ...address, applicationName: 'bench', connections: writers + 1 },
+    contentKeys: [randomBytes(32)],
+    identifierKeys: [randomBytes(32)],
+    identifierPolicy: 'Hashed',
+  });
+  const client = new pg.Client(address);
+  try {
+    await archive.prepare();
+    await client.connect();
+    const figures: Figure[] = [];
+    onProgress('writing messages');
+    for (const policy of ['Redacted', 'Full'] as const) {
+      const value = await writtenPerSecond(archive, seconds, policy);
+      figures.push({ name: `written, content ${policy}`, value, unit: 'messages/s' });
+    }
+    onProgress('making messages to be searched');
+    const messages = await fill(archive, client, 6 * seconds * 1_000);
+    figures.push({ name: 'messages searched', value: messages, unit: 'messages' });
+    onProgress('searching');
+    for (const [name, make] of Object.entries(searchesOver(messages))) {
+      figures.push({ name: `search by ${name}, p95`, value: await p95(archive, make), unit: 'ms' });
+    }
+    return figures;
+  } finally {
+    await client.end().catch(() => undefined);
+    await archive.close();
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function writtenPerSecond(
+  archive: Archive,
+  seconds: number,
+  policy: 'Redacted' | 'Full',
+): Promise<number> {
+  let [number, written] = [0, 0];
+  const batch = (): StepToWrite[] => {
+    const steps: StepToWrite[] = [];
+    while (steps.length < batchSteps) steps.push(...road((number += 1), policy));
+    return steps;
+  };
+  await archive.write(batch());
+  const began = performance.now();
+  const write = async (): Promise<void> => {
+    while (performance.now() - began < seconds * 1_000) {
+      const steps = batch();
+      await archive.write(steps);
+      written += steps.length / 3;
+    }
+  };
+  await Promise.all(Array.from({ length: writers }, write));
+  return written / ((performance.now() - began) / 1_000);
+}
+
+/** One message's steps, made of its bytes as the archivist makes them. */
+function road(number: number, policy: 'Redacted' | 'Full'): StepToWrite[] {
+  const correlationId = randomUUID();
+  const at = new Date();
+  const step = (kind: StepToWrite['kind'], topic: string): StepToWrite => {
+    const common = {
+      correlationId,
+      receivedAt: at,
+      at,
+      kind,
+      origin: `ihub.bench.${topic}/0/${number}/${policy}`,
+    };
+    const rest = {
+      stage: `bench-${kind}`,
+      destination: 'mpi',
+      code: '',
+      reason: '',
+      attempts: 1,
+      replayed: false,
+    };
+    if (kind === 'delivered') return { ...common, ...rest, patientIdentifiers: [] };
+    const message = Message.parse(template);
+    return {
+      ...common,
+      ...rest,
+      header:
+        kind === 'received'
+          ? {
+              flow: 'bench',
+              controlId: `B${number}`,
+              messageType: `${message.messageCode}^${message.trigger}`,
+              sendingApplication: message.sendingApplication,
+            }
+          : undefined,
+      patientIdentifiers: patientIdentifiers(message),
+      content: { policy, bytes: policy === 'Full' ? template : redacted(message) },
+    };
+  };
+  return [step('received', 'phw.received'), step('transformed', 'mpi.outbound'), step('delivered', 'events')];
+}
+
+/** Makes messages within the database, which is faster, until the time is over. @returns how many there are */
+async function fill(archive: Archive, client: pg.Client, ms: number): Promise<number> {
+  const since = Date.now() - days * dayMs;
+  // Each day's partition, by a message of that day.
+  const first = Array.from({ length: days + 1 }, (_, day): StepToWrite => {
+    const [step] = road(day, 'Redacted');
+    return { ...step!, receivedAt: new Date(since + day * dayMs) };
+  });
+  await archive.write(first);
+  let made = 0;
+  for (const began = performance.now(); performance.now() - began < ms; made += rowsAtOnce) {
+    const values = [made, made + rowsAtOnce - 1, new Date(since), days];
+    await client.query(
+      `WITH made AS MATERIALIZED (
+         SELECT n, gen_random_uuid() AS id, date_trunc('milliseconds', $3::timestamptz + random() * $4::integer * interval '1 day') AS at
+         FROM generate_series($1::integer, $2::integer) AS n
+       ), messages AS (
+         INSERT INTO ihub.message
+         SELECT at, id, 'flow-' || n % 20, 'S' || n, CASE WHEN n % 50 = 0 THEN 'ADT^A40' ELSE 'ADT^A31' END, '252' FROM made
+       )
+       INSERT INTO ihub.patient_identifier SELECT convert_to('cP' || n / 8, 'UTF8'), at, id FROM made`,
+      values,
+    );
+  }
+  await client.query('ANALYZE ihub.message, ihub.patient_identifier');
+  return made;
+}
+
+function searchesOver(messages: number): Record<string, () => Omit<MessageSearch, 'limit'>> {
+  const random = (below: number): number => Math.floor(Math.random() * below);
+  const from = (): Date => new Date(Date.now() - random(days * dayMs));
+  return {
+    patient: () => ({ patient: `P${random(messages / 8)}` }),
+    'control id': () => ({ controlId: `S${random(messages)}` }),
+    time: () => ({ until: from() }),
+    'flow, type and time': () => ({ flow: `flow-${random(20)}`, messageType: 'ADT^A40', until: from() }),
+  };
+}
+
+/** Of searches with the roads of what they find, as `ihub search` makes them, in milliseconds. */
+async function p95(archive: Archive, make: () => Omit<MessageSearch, 'limit'>): Promise<number> {
+  const times: number[] = [];
+  for (let index = 0; index < searches; index += 1) {
+    const began = performance.now();
+    const found = await archive.search({ ...make(), limit: 20 });
+    await archive.roads(found.map(({ correlationId }) => correlationId));
+    times.push(performance.now() - began);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(0.95 * times.length)]!;
+}
