@@ -1,0 +1,165 @@
+/**
+ * The listener alone: from the socket to Kafka and back, with validation, at several numbers of connections. Beside
+ * it what its Kafka client stores of the same records without a listener, and a bare echo of the same frames.
+ */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { receivedTopic } from '@integration-hub/api';
+import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
+import { startHub } from './road/hub.js';
+import type { LoadOrder, LoadResult } from './road/load-generator.js';
+import { readNumbered, Template } from './road/numbered-message.js';
+import { residentMb } from './road/processes.js';
+import { Program } from './road/program.js';
+import { requireAll } from './road/verdict.js';
+import { comparison, type Comparison } from './side-by-side.js';
+
+export interface ListenerSettings {
+  readonly seconds: number;
+  readonly rounds: number;
+  /** Is told what goes on. */
+  readonly onProgress: (sentence: string) => void;
+}
+
+const connectionCounts = [1, 10, 100, 1_000] as const;
+
+/** Rates of one round at one number of connections, in messages a second. */
+interface Rates {
+  readonly ours: number;
+  readonly gathered: number;
+  readonly echo: number;
+}
+
+/**
+ * All figures of this section.
+ *
+ * @throws Error where what was acknowledged is not in Kafka once, in order and right
+ */
+export async function compareListener(settings: ListenerSettings): Promise<Comparison[]> {
+  const template = readFileSync(new URL('../messages/phw-ten-segments.hl7', import.meta.url));
+  const directory = await mkdtemp(join(tmpdir(), 'ihub-bench-'));
+  const stops: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
+  const started = async (file: string): Promise<Program> => {
+    const program = await Program.start(file);
+    stops.push(() => program.stop());
+    return program;
+  };
+  try {
+    const broker = await EmbeddedBroker.start({
+      dataDirectory: join(directory, 'kafka'),
+      logFile: join(directory, 'kafka.log'),
+      heapMb: 512,
+    });
+    stops.push(() => broker.stop());
+    const kafka = broker.bootstrapServers[0]!;
+    const admin = await TopicAdmin.connect({ connection: { bootstrapServers: [kafka], clientId: 'bench' } });
+    stops.push(() => admin.close());
+    const ceiling = 'bench-gathered';
+    await admin.ensureTopics([{ name: ceiling, partitions: 1, replicationFactor: 1, config: {} }]);
+    const names = { name: 'listener', namespace: 'listener' };
+    const road = await startHub({
+      ...names,
+      partitions: 1,
+      connections: 1,
+      kafka,
+      receiverPort: 1,
+      directory,
+      template,
+    });
+    stops.push(() => road.stop());
+    for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
+    const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
+    const idleMb = residentMb(pid!);
+    const [load, producer, echo] = [
+      await started('load-generator.js'),
+      await started('gathered-producer.js'),
+      await started('echo.js'),
+    ];
+    const echoPort = await echo.ask<number>({});
+    const sent = new Map<string, number>();
+
+    const round = async (name: string, connections: number): Promise<Rates> => {
+      const order: Omit<LoadOrder, 'port'> = {
+        round: name,
+        connections,
+        seconds: settings.seconds,
+        template,
+      };
+      const result = await load.ask<LoadResult>({ ...order, port: road.port });
+      for (const [source, times] of result.sent) sent.set(source, times.length);
+      const callers = { kafka, topic: ceiling, callers: connections, seconds: settings.seconds, template };
+      const gathered = await producer.ask<number>(callers);
+      const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
+      const rates = { ours: perSecond(result), gathered, echo: perSecond(echoed) };
+      const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);
+      settings.onProgress(`${connections} connections, round ${name}: ${texts.join(', ')}`);
+      return rates;
+    };
+
+    await round('warm-up', 100);
+    const all = new Map<number, Rates[]>(connectionCounts.map((connections) => [connections, []]));
+    for (let number = 1; number <= settings.rounds; number += 1) {
+      for (const connections of connectionCounts) {
+        all.get(connections)!.push(await round(`r${number}c${connections}`, connections));
+      }
+    }
+    await requireStored(admin, receivedTopic(names.namespace, 'phw-to-mpi'), sent, template);
+    const loadMb = residentMb(pid!);
+    const hundred = all.get(100)!;
+    return [
+      ...[...all].flatMap(([connections, rates]) => compareAt(connections, rates)),
+      comparison(
+        'listener, 1,000 connections',
+        'messages/s',
+        'itself with 100',
+        all.get(1_000)!.map(({ ours }, index) => ({ ours, peer: hundred[index]!.ours })),
+      ),
+      comparison('listener, memory after load', 'MiB', 'idle', [{ ours: loadMb, peer: idleMb }]),
+    ];
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+function perSecond({ acknowledgedAfter, began, ended }: LoadResult): number {
+  return (acknowledgedAfter.length * 1_000) / (ended - began);
+}
+
+function compareAt(connections: number, rates: readonly Rates[]): Comparison[] {
+  const name = `listener, ${connections.toLocaleString('en')} connections`;
+  return [
+    comparison(
+      name,
+      'messages/s',
+      'kafkajs gathered',
+      rates.map(({ ours, gathered }) => ({ ours, peer: gathered })),
+    ),
+    comparison(
+      name,
+      'messages/s',
+      'TCP echo',
+      rates.map(({ ours, echo }) => ({ ours, peer: echo })),
+    ),
+  ];
+}
+
+/** Whether everything that was acknowledged is in the topic. */
+async function requireStored(
+  admin: TopicAdmin,
+  topic: string,
+  sent: ReadonlyMap<string, number>,
+  template: Buffer,
+): Promise<void> {
+  const stored = new Map<string, { numbers: number[]; sums: number[] }>();
+  for (const { value } of await admin.readAll(topic, { timeoutMs: 120_000 })) {
+    const { source, number, sum } = readNumbered(value);
+    let of = stored.get(source);
+    if (of === undefined) stored.set(source, (of = { numbers: [], sums: [] }));
+    of.numbers.push(number);
+    of.sums.push(sum);
+  }
+  const messages = new Template(template);
+  requireAll(sent, stored, (source) => readNumbered(messages.message(source, 1)).sum);
+}
