@@ -115,22 +115,32 @@ export class ClusterUnderTest {
       }),
     ]);
     const cluster = new ClusterUnderTest(api, broker, given ?? api!.kubeconfig, directory);
+    try {
+      await cluster.#prepare();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** The resource definitions, and what the operator may do. */
+  async #prepare(): Promise<void> {
     const crds = ['hubs', 'integrationflows', 'destinations'].map((name) =>
       join(project, `crds/${name}.yaml`),
     );
-    await cluster.kubectl('apply', '-f', crds.join(','));
+    await this.kubectl('apply', '-f', crds.join(','));
     // kubectl gives up at once on a CRD that has no status yet.
     const wait = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
     const isEstablished = (): Promise<boolean> =>
-      cluster.kubectl(...wait).then(
+      this.kubectl(...wait).then(
         () => true,
         () => false,
       );
     await until('the CRDs are established', isEstablished, 30_000);
-    await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
-    await cluster.kubectl('apply', '-f', join(project, 'operator/rbac.yaml'));
-    await cluster.rolesAreHeeded();
-    return cluster;
+    await this.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
+    await this.kubectl('apply', '-f', join(project, 'operator/rbac.yaml'));
+    await this.rolesAreHeeded();
   }
 
   /** The API server takes a moment to heed roles that are new, and all of them after its own start. */
@@ -139,7 +149,7 @@ export class ClusterUnderTest {
     // The role of the Lease is the last that is applied.
     const questions = [
       ['list', 'hubs.integrationhub.dev', '-A'],
-      ['get', 'leases.coordination.k8s.io', '-n', operatorNamespace],
+      ['create', 'leases.coordination.k8s.io', '-n', operatorNamespace],
     ];
     const areHeeded = (): Promise<boolean> =>
       Promise.all(questions.map((question) => this.kubectl('auth', 'can-i', ...question, account))).then(
