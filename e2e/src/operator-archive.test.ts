@@ -1,0 +1,139 @@
+import { deadLetterTopic, eventsTopic, type ArchivistConfiguration } from '@integration-hub/api';
+import { consumeBatches, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
+import { expect } from 'chai';
+import { until } from './hub-under-test.js';
+import { ClusterUnderTest } from './operator-under-test.js';
+
+const apiVersion = 'integrationhub.dev/v1alpha1';
+const ns = 'archived';
+
+describe('operator, of a Hub with an archive', function () {
+  this.timeout(600_000);
+  let cluster: ClusterUnderTest;
+  let admin: TopicAdmin;
+
+  async function hub(archive?: object): Promise<void> {
+    const kafka = {
+      bootstrapServers: cluster.broker.bootstrapServers,
+      replicationFactor: 1,
+      minInsyncReplicas: 1,
+    };
+    const metadata = { name: 'hub', namespace: ns };
+    await cluster.apply({ apiVersion, kind: 'Hub', metadata, spec: { kafka, ...(archive && { archive }) } });
+  }
+  const archive = { postgres: { host: 'db', secretName: 'db-user' }, keysSecretName: 'keys' };
+  const configurationOf = async (stage: string): Promise<Record<string, unknown> | undefined> => {
+    const text = (await cluster.get('ConfigMap', ns, stage))?.data?.['worker.json'];
+    return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
+  };
+
+  before(async function () {
+    // A new machine builds the API server first.
+    this.timeout(1_500_000);
+    cluster = await ClusterUnderTest.start();
+    const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
+    admin = await TopicAdmin.connect({ connection });
+    await cluster.operator(['--status-every-ms', '2000']);
+    await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns } });
+    await hub();
+    const spec = { mllp: { host: '127.0.0.1', port: 1 } };
+    await cluster.apply(
+      { apiVersion, kind: 'Destination', metadata: { name: 'mpi', namespace: ns }, spec },
+      ...['one', 'two'].map((name, index) => ({
+        apiVersion,
+        kind: 'IntegrationFlow',
+        metadata: { name, namespace: ns },
+        spec: {
+          listener: { mllp: { port: 2575 + index } },
+          destinations: [{ name: 'mpi' }],
+          deletionPolicy: 'Delete',
+        },
+      })),
+    );
+    await cluster.awaitReason(['IntegrationFlow', ns, 'one'], 'Ready', 'WorkersStarting', 40_000);
+    await cluster.awaitReason(['IntegrationFlow', ns, 'two'], 'Ready', 'WorkersStarting', 40_000);
+  });
+  after(async () => {
+    await admin.close();
+    await cluster.stop();
+  });
+
+  it('runs an archivist that is given every topic, and has every stage tell events', async () => {
+    expect(await cluster.get('Deployment', ns, 'archivist')).to.equal(undefined);
+    expect((await configurationOf('one-listener'))!['eventsTopic']).to.equal(null);
+    await hub(archive);
+    const finding = await cluster.awaitReason(['Hub', ns, 'hub'], 'Archiving', 'WorkersStarting', 40_000);
+    expect(finding.status).to.equal('False');
+    const configuration = (await configurationOf('archivist')) as unknown as ArchivistConfiguration;
+    expect(configuration.topics).to.have.members([
+      eventsTopic(ns),
+      `ihub.${ns}.mpi.outbound`,
+      ...['one', 'two', 'mpi'].map((name) => deadLetterTopic(ns, name)),
+    ]);
+    expect((await admin.endOffsets(eventsTopic(ns))).size).to.equal(6);
+    const deployment = (await cluster.get('Deployment', ns, 'archivist'))!;
+    expect(deployment.metadata.labels).to.include({ 'integrationhub.dev/hub': 'hub' });
+    await until(
+      'the listener tells events',
+      async () => (await configurationOf('one-listener'))!['eventsTopic'] === eventsTopic(ns),
+      20_000,
+    );
+    await cluster.atRest();
+  });
+
+  it('says of the Hub that it archives once an archivist is ready', async () => {
+    const labels = { 'topology.kubernetes.io/zone': 'zone-a' };
+    await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-of-zone-a', labels } });
+    await cluster.readyPod(ns, 'archivist', 'zone-a');
+    await cluster.awaitReason(['Hub', ns, 'hub'], 'Archiving', 'Archiving');
+  });
+
+  it('keeps a flow that is deleted until the archivist has taken what is in its topics', async () => {
+    const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
+    const producer = new GatheringProducer({ connection });
+    const topic = deadLetterTopic(ns, 'one');
+    await producer.produce({ topic, key: null, value: Buffer.from('a message'), headers: {} });
+    await producer.close();
+    await cluster.kubectl('delete', 'iflow', 'one', 'two', '-n', ns, '--wait=false');
+    const isGone = async (name: string): Promise<boolean> =>
+      (await cluster.get('IntegrationFlow', ns, name)) === undefined;
+    await until('the one whose topics are empty is gone', () => isGone('two'), 40_000);
+    await until(
+      'the other says what it waits for',
+      async () => {
+        const flow = await cluster.get('IntegrationFlow', ns, 'one');
+        return JSON.stringify(flow?.status ?? {}).includes(`${topic} wait to be taken`);
+      },
+      40_000,
+    );
+    const archivist = await consumeBatches({
+      connection,
+      groupId: `ihub.${ns}.archivist`,
+      topics: [topic],
+      onBatch: async (batch) => {
+        await batch.commit(batch.records.at(-1)!.offset + 1n);
+        batch.resolve(batch.records.at(-1)!.offset);
+      },
+      onFatal: () => undefined,
+    });
+    try {
+      await until('it is gone', () => isGone('one'), 40_000);
+    } finally {
+      await archivist.stop();
+    }
+  });
+
+  it('takes the archivist away with the archive', async () => {
+    await hub();
+    await until(
+      'the archivist is gone',
+      async () => (await cluster.get('Deployment', ns, 'archivist')) === undefined,
+      20_000,
+    );
+    await until(
+      'the Hub says nothing of it any more',
+      async () => (await cluster.condition('Hub', ns, 'hub', 'Archiving')) === undefined,
+      20_000,
+    );
+  });
+});
