@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { compareBacklog } from './backlog.js';
 import { compareEndToEnd } from './end-to-end.js';
 import { compareHl7 } from './hl7.js';
 import { plot } from './plot.js';
@@ -31,6 +32,7 @@ const settings = {
 const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   hl7: compareHl7,
   listener: () => compareListener(settings),
+  backlog: () => compareBacklog(settings),
   'end-to-end': () => compareEndToEnd(settings),
 };
 

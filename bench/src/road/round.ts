@@ -84,7 +84,8 @@ export async function runRound(
   };
 }
 
-async function allArrived(receiver: Program, round: string, messages: number): Promise<void> {
+/** Resolves when so many have arrived, or when nothing more does. */
+export async function allArrived(receiver: Program, round: string, messages: number): Promise<void> {
   let count = -1;
   let since = performance.now();
   while (performance.now() - since < patienceMs) {
