@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Admin } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Admin, IResourceConfig } from 'kafkajs';
 import { again } from './again.js';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
@@ -25,6 +26,8 @@ export interface TopicChange {
   detail: string;
 }
 
+/** How long a close waits for Kafka, in milliseconds. */
+const CLOSE_DEADLINE = 1_000;
 /** kafkajs's number for a setting that was given to the topic itself. */
 const TOPIC_SETTING = 1;
 
@@ -85,7 +88,9 @@ export class TopicAdmin {
   }
 
   async close(): Promise<void> {
-    await this.#admin.disconnect();
+    // kafkajs waits for answers that may never come.
+    const disconnected = this.#admin.disconnect().catch(() => undefined);
+    await Promise.race([disconnected, delay(CLOSE_DEADLINE, undefined, { ref: false })]);
     this.#client.discard();
   }
 
@@ -346,6 +351,7 @@ export class TopicAdmin {
     };
     const { resources } = await soonKnown(() => this.#admin.describeConfigs(describe));
     const changes: TopicChange[] = [];
+    const altered: IResourceConfig[] = [];
     for (const { name, config } of specs) {
       const entries = resources.find(({ resourceName }) => resourceName === name)!.configEntries;
       const differing = Object.entries(config).filter(
@@ -358,21 +364,15 @@ export class TopicAdmin {
         ...Object.fromEntries(own.map((entry) => [entry.configName, entry.configValue])),
         ...config,
       };
-      await this.#admin.alterConfigs({
-        validateOnly: false,
-        resources: [
-          {
-            type: kafkajs.ConfigResourceTypes.TOPIC,
-            name,
-            configEntries: Object.entries(settings).map(([setting, value]) => ({ name: setting, value })),
-          },
-        ],
-      });
+      const configEntries = Object.entries(settings).map(([setting, value]) => ({ name: setting, value }));
+      altered.push({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries });
       for (const [setting, value] of differing) {
         const former = entries.find(({ configName }) => configName === setting)?.configValue ?? 'not set';
         changes.push({ topic: name, kind: 'setting-changed', detail: `${setting}: ${former} to ${value}` });
       }
     }
+    // All at once: when a zone is lost each request more is a chance more to ask a broker that has vanished.
+    if (altered.length > 0) await this.#admin.alterConfigs({ validateOnly: false, resources: altered });
     return changes;
   }
 }

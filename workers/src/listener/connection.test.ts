@@ -9,6 +9,7 @@ import { createLog } from '../log.js';
 import { Metrics } from '../metrics.js';
 import { compileAcceptance } from './acceptance.js';
 import { ListenerConnection } from './connection.js';
+import { RefusalLog } from './refusal-log.js';
 
 const configuration: ListenerConfiguration = {
   role: 'listener',
@@ -59,6 +60,7 @@ describe('a listener’s connection', () => {
       connection = new ListenerConnection(socket, {
         configuration,
         log: createLog('none', {}),
+        refusals: new RefusalLog(createLog('none', {})),
         metrics,
         judge: compileAcceptance(configuration),
         keyOf: () => Buffer.from('test'),

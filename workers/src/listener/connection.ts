@@ -17,11 +17,13 @@ import type { Tell } from '../events.js';
 import { errorShape, type Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import type { Rejected, Verdict } from './acceptance.js';
+import type { RefusalLog } from './refusal-log.js';
 
 /** What a listener lends to its connections. */
 export interface ListenerService {
   readonly configuration: ListenerConfiguration;
   readonly log: Log;
+  readonly refusals: RefusalLog;
   readonly metrics: Metrics;
   readonly judge: (bytes: Buffer) => Verdict;
   readonly keyOf: (message: Message) => Buffer;
@@ -101,7 +103,7 @@ export class ListenerConnection implements FrameSink {
         this.#socket.writableLength > mostUnread
           ? ['ACKNOWLEDGEMENTS_UNREAD', 'connection closed: its sender does not read its acknowledgements']
           : ['STORE_TIMEOUT', 'connection closed without a reply: its message could not be stored in time'];
-      this.#service.log.warn(text, { reasonCode: code, unanswered: this.#unanswered.length });
+      this.#service.refusals.refused(code, text, { unanswered: this.#unanswered.length });
       this.destroy();
       return;
     }
@@ -114,9 +116,8 @@ export class ListenerConnection implements FrameSink {
         flow: this.#service.configuration.flow,
         code: 'FRAME_TIMEOUT',
       });
-      this.#service.log.warn('connection closed: a message began and did not end in time', {
-        code: 'FRAME_TIMEOUT',
-      });
+      const text = 'connection closed: a message began and did not end in time';
+      this.#service.refusals.refused('FRAME_TIMEOUT', text, { peer: this.#socket.remoteAddress });
       this.destroy();
       return;
     }
@@ -218,13 +219,13 @@ export class ListenerConnection implements FrameSink {
     description: MessageDescription,
     unanswered: Unanswered,
   ): void {
-    const { configuration, store, metrics, log, tell } = this.#service;
+    const { configuration, store, metrics, refusals, tell } = this.#service;
     const { code, reason } = rejection;
     const error = { code, reason, attempts: 1, isFinal: true };
     tell('VALIDATION_FAILED', description, { error });
     metrics.rejected.inc({ flow: configuration.flow, code });
     const { controlId, correlationId } = description;
-    log.warn('message rejected', { reasonCode: code, reason, controlId, correlationId });
+    refusals.refused(code, 'message rejected', { reason, controlId, correlationId });
     const reply = configuration.onReject === 'Nak' && message !== undefined;
     if (!reply) this.#closing = true;
     const record = deadLetter(
@@ -265,14 +266,10 @@ export class ListenerConnection implements FrameSink {
   violation({ code, message, firstBytes }: FrameViolation): void {
     if (this.#closing) return;
     this.#closing = true;
-    const { configuration, store, metrics, log, tell } = this.#service;
+    const { configuration, store, metrics, refusals, tell } = this.#service;
     metrics.framingViolations.inc({ flow: configuration.flow, code });
     const security = code === 'TOO_LARGE';
-    log.warn(`connection closed: ${message}`, {
-      reasonCode: code,
-      security,
-      peer: this.#socket.remoteAddress,
-    });
+    refusals.refused(code, `connection closed: ${message}`, { security, peer: this.#socket.remoteAddress });
     if (security) this.#socket.pause(); // No need to take in the rest of it.
     const unanswered: Unanswered = { since: performance.now(), reply: undefined };
     this.#unanswered.push(unanswered);

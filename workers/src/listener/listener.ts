@@ -16,6 +16,7 @@ import type { Worker, WorkerParts } from '../worker.js';
 import { compileAcceptance } from './acceptance.js';
 import { ListenerConnection, type ListenerService } from './connection.js';
 import { createMllpServer } from './mllp-server.js';
+import { RefusalLog } from './refusal-log.js';
 
 /** A round of storing that takes longer than this means that Kafka is slow: nothing more is read meanwhile. */
 const slowStoreMs = 1_000;
@@ -61,6 +62,7 @@ export class Listener implements Worker {
     this.#service = {
       configuration,
       log: parts.log,
+      refusals: new RefusalLog(parts.log),
       metrics: parts.metrics,
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
@@ -106,6 +108,7 @@ export class Listener implements Worker {
     await closed;
     clearTimeout(deadline);
     clearInterval(this.#tick);
+    this.#service.refusals.flush();
     await this.#producer.close();
     await this.#events.close();
   }

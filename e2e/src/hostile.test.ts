@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
+import { expect } from 'chai';
+import { flows, samples } from './flows.js';
+import { type HostileStream, hostileStreams } from './hostile-corpus.js';
+import { numbered } from './hospital.js';
+import { HubUnderTest, until } from './hub-under-test.js';
+
+const STREAMS = 600;
+const AT_ONCE = 16;
+const LIMIT = 1_048_576;
+/** What a listener's container may take unless a Hub says otherwise, in MiB. */
+const MEMORY = 512;
+
+type Outcome = 'refused' | 'acknowledged' | 'left' | 'hung';
+
+describe('a listener that is sent what it should not be', function () {
+  this.timeout(600_000);
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  const listener = 'phw-to-mpi-listener';
+  let hub: HubUnderTest;
+
+  before(async () => {
+    const manifests = flows().replace(/mllp:(\s+)port: 2575/, 'mllp:$1frameTimeout: 3s$1port: 2575');
+    hub = await HubUnderTest.start({ manifests });
+  });
+  after(() => hub.stop());
+
+  /** Sends good messages one after another until it is told to stop; gives the times they took, in milliseconds. */
+  async function sendGood(name: string, goesOn: () => boolean): Promise<number[]> {
+    const connection = await MllpConnection.open({
+      host: '127.0.0.1',
+      port: hub.port(2575),
+      connectTimeoutMs: 10_000,
+    });
+    const times: number[] = [];
+    for (let number = 1; goesOn(); number += 1) {
+      const controlId = `${name}-${number}`;
+      const since = performance.now();
+      const reply = readAcknowledgement(await connection.exchange(numbered(samples.phw, controlId), 60_000));
+      times.push(performance.now() - since);
+      expect([reply.code, reply.controlId]).to.deep.equal(['AA', controlId]);
+      await sleep(20);
+    }
+    await connection.close();
+    return times;
+  }
+
+  async function sendGoodWhile(name: string, work: () => Promise<void>): Promise<number[]> {
+    let isOver = false;
+    const senders = Array.from({ length: 4 }, (_, index) => sendGood(`${name}${index}`, () => !isOver));
+    await Promise.race([work(), Promise.all(senders)]);
+    isOver = true;
+    return (await Promise.all(senders)).flat().sort((a, b) => a - b);
+  }
+
+  /** How many lines and counts of refusals there are. */
+  async function refusals(): Promise<{ counted: number; told: number; lines: number }> {
+    const metrics = await (await fetch(`http://127.0.0.1:${hub.worker(listener).httpPort}/metrics`)).text();
+    const counted = [
+      ...metrics.matchAll(/^ihub_(?:messages_rejected|framing_violations)_total\{.*\} (\d+)$/gm),
+    ]
+      .map(([, count]) => Number(count))
+      .reduce((sum, count) => sum + count, 0);
+    const lines = readFileSync(hub.worker(listener).logFile, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { message: string; reasonCode?: string; more?: number })
+      .filter(({ message }) => /^(message rejected|connection closed|refused as well)/.test(message));
+    for (const { reasonCode } of lines) expect(reasonCode).to.match(/^[A-Z0-9_]+$/);
+    return {
+      counted,
+      told: lines.reduce((sum, { more = 1 }) => sum + more, 0),
+      lines: lines.length,
+    };
+  }
+
+  it(`takes every good message beside ${STREAMS} hostile ones, and tells of each of these`, async () => {
+    const { pid } = hub.worker(listener);
+    const alone = await sendGoodWhile('alone', () => sleep(3_000));
+
+    const streams = hostileStreams(seed, samples.phw, LIMIT, STREAMS);
+    const outcomes = new Map<Outcome, HostileStream[]>();
+    let mostMemory = 0;
+    const watch = setInterval(() => (mostMemory = Math.max(mostMemory, residentMib(pid!))), 100);
+    const beside = await sendGoodWhile('beside', async () => {
+      const waiting = [...streams];
+      const attack = async (): Promise<void> => {
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+          const outcome = await send(next, hub.port(2575));
+          outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), next]);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, attack));
+    });
+    clearInterval(watch);
+
+    const count = (outcome: Outcome): number => outcomes.get(outcome)?.length ?? 0;
+    const p99 = (times: number[]): number => times[Math.floor(times.length * 0.99)]!;
+    console.log(
+      `      (seed ${seed}: ${count('refused')} refused, ${count('acknowledged')} acknowledged, ${count('left')} left; ${beside.length} good ones, p99 ${Math.round(p99(beside))} ms, ${(p99(beside) / p99(alone)).toFixed(1)} times that alone; at most ${Math.round(mostMemory)} MiB)`,
+    );
+    expect(outcomes.get('hung')?.map(({ kind }) => kind) ?? []).to.deep.equal([]);
+    expect(count('refused')).to.be.greaterThan(STREAMS / 2);
+    expect(beside.length).to.be.greaterThan(50);
+    expect(mostMemory).to.be.lessThan(MEMORY);
+    const worker = hub.worker(listener);
+    expect([worker.pid, worker.restarts, worker.state]).to.deep.equal([pid, 0, 'running']);
+
+    // What is more of a reason than has a line each is told every ten seconds.
+    await until('each refusal is told', async () => (await refusals()).told >= count('refused'), 15_000);
+    const { counted, told, lines } = await refusals();
+    expect(told).to.equal(counted);
+    // Some that begin with a message that is right end with one that is not.
+    expect(counted).to.be.within(count('refused'), count('refused') + count('acknowledged'));
+    expect(lines).to.be.at.most(STREAMS);
+    console.log(`      (${lines} lines for ${told} refusals)`);
+  });
+});
+
+/** Sends a stream, and waits for what becomes of it. */
+async function send({ chunks, pauseMs, then }: HostileStream, port: number): Promise<Outcome> {
+  const socket = connect(port, '127.0.0.1').setNoDelay();
+  let replies = 0;
+  socket.on('error', () => undefined);
+  socket.on('data', (bytes: Buffer) => {
+    for (const byte of bytes) if (byte === 0x1c) replies += 1;
+  });
+  await once(socket, 'connect');
+  const isOver = (): boolean => socket.destroyed || socket.readableEnded;
+  for (const chunk of chunks()) {
+    if (isOver()) break;
+    socket.write(chunk);
+    while (socket.writableNeedDrain && !isOver()) await sleep(1);
+    if (pauseMs > 0) await sleep(pauseMs);
+  }
+  if (then === 'end') socket.end();
+  if (then === 'reset') {
+    // What it has sent is to have arrived.
+    await sleep(20);
+    socket.resetAndDestroy();
+    return 'left';
+  }
+  const deadline = performance.now() + 60_000;
+  while (!isOver() && replies === 0 && performance.now() < deadline) await sleep(5);
+  const wasClosed = isOver();
+  socket.destroy();
+  if (replies > 0) return 'acknowledged';
+  return wasClosed ? 'refused' : 'hung';
+}
+
+/** The memory of a process that is not on disk, in MiB; 0 where it can't be told. */
+function residentMib(pid: number): number {
+  const file = `/proc/${pid}/status`;
+  if (!existsSync(file)) return 0;
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? 0) / 1024;
+}
