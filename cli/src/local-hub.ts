@@ -135,6 +135,7 @@ export class LocalHub {
   async stop(): Promise<void> {
     for (const role of stopOrder) {
       const workers = this.workers.filter((worker) => worker.stage.role === role);
+      if (workers.length === 0) continue;
       this.#onProgress(`stopping ${role}s`);
       await Promise.all(workers.map((worker) => worker.stop()));
     }

@@ -14,8 +14,8 @@ import type { WorkerParts } from './worker.js';
 
 /** Events that may wait to be taken by Kafka; what is told meanwhile is dropped. */
 const mostPending = 10_000;
-/** How long an event is tried for, and how long a stop waits for those that wait. */
-const [retryForMs, closeMs] = [60_000, 2_000];
+/** How long a stop waits for those that wait, in milliseconds. */
+const closeMs = 2_000;
 
 /** What may be told beside what every event has. */
 export type EventDetails = Pick<MessageEvent, 'destination' | 'destinations' | 'error'>;
@@ -27,6 +27,7 @@ export class Events {
   readonly #producer: GatheringProducer;
   readonly #dropped: { inc(): void };
 
+  /** @param retryForMs how long an event is tried for, in milliseconds */
   constructor(
     {
       eventsTopic,
@@ -34,6 +35,7 @@ export class Events {
       kafka,
     }: Pick<WorkerConfiguration, 'stage' | 'kafka'> & { readonly eventsTopic: string | null },
     { log, metrics }: Pick<WorkerParts, 'log' | 'metrics'>,
+    retryForMs = 60_000,
   ) {
     this.#topic = eventsTopic;
     this.#stage = stage;
