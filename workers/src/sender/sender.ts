@@ -1,8 +1,9 @@
 /**
  * The sender: delivers what is in a destination's outbound topic at the pace that the destination can bear. Messages
  * with one key go one after another: each is acknowledged by the receiver, and that is committed, before the next one
- * is sent. So what may arrive twice after a crash is what was in flight. Messages with other keys go meanwhile, as far
- * as there are connections; which of them are done is committed with the offset.
+ * is sent. Messages with other keys go meanwhile, as far as there are connections, and one commit tells of several;
+ * which of them are done is committed with the offset. So what may arrive twice after a crash is of each key only the
+ * last message that was sent, and of few keys: as many as there are connections, or MOST_IN_FLIGHT if that is more.
  *
  * A message that can't be delivered holds back those with its key, no others; waiting is the topic's, not the heap's.
  */
@@ -20,9 +21,9 @@ import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { backOff } from './back-off.js';
-import type { Delivery, Outcome } from './delivery.js';
-import { DeliveryPool } from './delivery-pool.js';
+import { Delivery, type Outcome } from './delivery.js';
 import { type Lane, PartitionWindow } from './partition-window.js';
+import { Pool } from './pool.js';
 import { Throttle } from './throttle.js';
 
 /** While some wait for their time, so often those that came meanwhile are fetched, in milliseconds. */
@@ -30,6 +31,9 @@ const FETCH_INTERVAL = 100;
 
 /** A commit waits so long, in milliseconds, for deliveries that are under way, to tell of them as well. */
 const COMMIT_GATHERING = 2;
+
+/** Messages, each with another key, that may be on their way or acknowledged and not yet committed at once. */
+const MOST_IN_FLIGHT = 8;
 
 /** A partition's window, and the generation of the group that it is of. */
 interface Assigned {
@@ -48,7 +52,9 @@ interface Assigned {
 export class Sender implements Worker {
   readonly #configuration: SenderConfiguration;
   readonly #parts: WorkerParts;
-  readonly #deliveries: DeliveryPool;
+  readonly #deliveries: readonly Delivery[];
+  readonly #connections: Pool<Delivery>;
+  readonly #places: Pool<number>;
   readonly #throttle: Throttle;
   readonly #deadLetters: GatheringProducer;
   readonly #events: Events;
@@ -62,7 +68,12 @@ export class Sender implements Worker {
   constructor(configuration: SenderConfiguration, parts: WorkerParts) {
     this.#configuration = configuration;
     this.#parts = parts;
-    this.#deliveries = new DeliveryPool(configuration);
+    const { connections } = configuration.mllp;
+    this.#deliveries = Array.from({ length: connections }, () => new Delivery(configuration));
+    this.#connections = new Pool(this.#deliveries);
+    this.#places = new Pool(
+      Array.from({ length: Math.max(connections, MOST_IN_FLIGHT) }, (_, place) => place),
+    );
     this.#events = new Events(configuration, parts);
     this.#throttle = new Throttle(configuration.messagesPerMinute, () => this.#share());
     const { kafka, stage } = configuration;
@@ -95,7 +106,7 @@ export class Sender implements Worker {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#consumer?.stop();
-    this.#deliveries.close();
+    for (const delivery of this.#deliveries) delivery.close();
     await this.#deadLetters.close();
     await this.#events.close();
   }
@@ -203,20 +214,17 @@ export class Sender implements Worker {
   async #runLane(batch: IncomingBatch, assigned: Assigned, lane: Lane): Promise<void> {
     let isDone = true;
     while (isDone && lane.records.length > 0) {
-      // The connection is kept until the commit, so that no more is in flight than there are connections.
-      isDone = await this.#deliveries.with((delivery) => this.#deliverFirst(batch, assigned, lane, delivery));
+      // A place is kept until the commit; the connection only until the acknowledgement.
+      isDone = await this.#places.with(() => this.#deliverFirst(batch, assigned, lane));
     }
   }
 
   /** @returns whether the first message of the lane is done with */
-  async #deliverFirst(
-    batch: IncomingBatch,
-    assigned: Assigned,
-    lane: Lane,
-    delivery: Delivery,
-  ): Promise<boolean> {
+  async #deliverFirst(batch: IncomingBatch, assigned: Assigned, lane: Lane): Promise<boolean> {
     const record = lane.records[0]!;
-    const outcome = await this.#deliver(batch, assigned, lane, delivery);
+    const outcome = await this.#connections.with((delivery) =>
+      this.#deliver(batch, assigned, lane, delivery),
+    );
     if (outcome === undefined) return false;
     const description = readDescription(record.headers);
     if (outcome.kind === 'delivered') {
