@@ -48,14 +48,6 @@ export function resolveEscapes(er7: string, separators: Separators, hex: boolean
 
 function resolve(sequence: string, separators: Separators, hex: boolean): string | undefined {
   switch (sequence) {
-    case 'F':
-      return separators.field;
-    case 'S':
-      return separators.component;
-    case 'T':
-      return separators.subcomponent;
-    case 'R':
-      return separators.repetition;
     case 'E':
       return separators.escape;
     case 'P':
@@ -66,10 +58,26 @@ function resolve(sequence: string, separators: Separators, hex: boolean): string
   if (hex && /^X(?:[0-9A-Fa-f]{2})+$/.test(sequence)) {
     return Buffer.from(sequence.slice(1), 'hex').toString('latin1');
   }
+  return separatorOf(sequence, separators);
+}
+
+/** The separator that the letter of an escape sequence stands for (HL7 v2.5, section 2.7.1), where it is one. */
+export function separatorOf(letter: string, separators: Separators): string | undefined {
+  switch (letter) {
+    case 'F':
+      return separators.field;
+    case 'S':
+      return separators.component;
+    case 'T':
+      return separators.subcomponent;
+    case 'R':
+      return separators.repetition;
+  }
   return undefined;
 }
 
-function letterOf(character: string, separators: Separators): string | undefined {
+/** The opposite: the letter of the escape sequence for a character, where that is a separator. */
+export function separatorLetterOf(character: string, separators: Separators): string | undefined {
   switch (character) {
     case separators.field:
       return 'F';
@@ -79,12 +87,18 @@ function letterOf(character: string, separators: Separators): string | undefined
       return 'T';
     case separators.repetition:
       return 'R';
+  }
+  return undefined;
+}
+
+function letterOf(character: string, separators: Separators): string | undefined {
+  switch (character) {
     case separators.escape:
       return 'E';
     case separators.truncation:
       return 'P';
   }
-  return undefined;
+  return separatorLetterOf(character, separators);
 }
 
 function hexOf(character: string): string | undefined {

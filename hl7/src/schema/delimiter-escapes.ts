@@ -1,3 +1,4 @@
+import { separatorLetterOf, separatorOf } from '../message/escape.js';
 import type { Separators } from '../message/separators.js';
 
 /** An escape sequence, or an escape character without its pair. */
@@ -16,18 +17,7 @@ export function resolveDelimiters(er7: string, separators: Separators): string {
   const { escape } = separators;
   if (escape === undefined || !er7.includes(escape)) return er7;
   return er7.replace(escape === '\\' ? STANDARD : sequences(escape), (sequence, letter: string) => {
-    switch (letter) {
-      case 'F':
-        return separators.field;
-      case 'S':
-        return separators.component;
-      case 'T':
-        return separators.subcomponent ?? sequence;
-      case 'R':
-        return separators.repetition ?? sequence;
-      default:
-        return sequence;
-    }
+    return separatorOf(letter, separators) ?? sequence;
   });
 }
 
@@ -51,18 +41,10 @@ export function escapeDelimiters(text: string, separators: Separators): string |
 
 function letterOf(character: string, separators: Separators): string | undefined {
   switch (character) {
-    case separators.field:
-      return 'F';
-    case separators.component:
-      return 'S';
-    case separators.subcomponent:
-      return 'T';
-    case separators.repetition:
-      return 'R';
     case '\r':
       return 'X0D';
     case '\n':
       return 'X0A';
   }
-  return undefined;
+  return separatorLetterOf(character, separators);
 }
