@@ -59,7 +59,9 @@ export function openClient(settings: ClientSettings): Client {
         : net.connect({ host, port }, onConnect);
       socket.setNoDelay(true).setKeepAlive(true, 60_000);
       sockets.add(socket);
-      socket.on('data', () => lastHeard.set(`${host}:${port}`, performance.now()));
+      const address = `${host}:${port}`;
+      lastHeard.delete(address);
+      socket.on('data', () => lastHeard.set(address, performance.now()));
       socket.once('close', () => sockets.delete(socket));
       return socket;
     },
@@ -76,7 +78,10 @@ export function openClient(settings: ClientSettings): Client {
   };
 }
 
-/** When something was last received from a broker, by `host:port`, in milliseconds of a monotonic clock. */
+/**
+ * When something was last received from a broker, by `host:port`, in milliseconds of a monotonic clock; of none that
+ * has said nothing since it was last connected to.
+ */
 const lastHeard = new Map<string, number>();
 
 /** Those first that have spoken last, to whichever client: each that has vanished costs a new client seconds. */

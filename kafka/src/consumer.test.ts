@@ -1,3 +1,4 @@
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
@@ -6,6 +7,9 @@ import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
 import { SilentRelay } from './silent-relay.js';
+
+/** Kafka's number for requests of that kind. */
+const HEARTBEAT = 12;
 
 describe('consuming batches', function () {
   this.timeout(240_000);
@@ -202,6 +206,28 @@ describe('consuming batches', function () {
     expect(await committed(topic)).to.equal(1n);
   });
 
+  it('takes no answer from before it was suspended for one of now', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 0);
+    const held: IncomingBatch[] = [];
+    let isOver = false;
+    await consume(topic, async (batch) => {
+      held.push(batch);
+      if (held.length === 1) while (!isOver) await delay(10);
+    });
+    await until('a batch in hand', () => held.length > 0 && held[0]!.isCurrent());
+    await suspendedWithHeartbeat(10_000);
+    const since = performance.now();
+    let wasCurrent = false;
+    while (!held[0]!.lost.aborted && performance.now() - since < 2_000) {
+      wasCurrent ||= held[0]!.isCurrent();
+      await new Promise(setImmediate);
+    }
+    isOver = true;
+    expect(wasCurrent).to.equal(false);
+    await until('it has joined anew', () => held[0]!.lost.aborted);
+  });
+
   it('goes on after the broker was killed and came back', async () => {
     const topic = await kafka.topic();
     const taken: number[] = [];
@@ -332,3 +358,21 @@ describe('consuming batches', function () {
     expect(failure).to.be.instanceOf(KafkaError).with.property('code', 'UNKNOWN_TOPIC');
   });
 });
+
+/** Stops this process for so long, in milliseconds, just when a heartbeat has been sent: its answer waits meanwhile. */
+async function suspendedWithHeartbeat(milliseconds: number): Promise<void> {
+  const prototype = net.Socket.prototype as unknown as Record<string, (...args: unknown[]) => boolean>;
+  const { write } = prototype;
+  await new Promise<void>((resolve) => {
+    prototype.write = function (this: net.Socket, ...args) {
+      const isWritten = write!.apply(this, args);
+      const [bytes] = args;
+      if (Buffer.isBuffer(bytes) && bytes.readInt16BE(4) === HEARTBEAT) {
+        prototype.write = write!;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+        resolve();
+      }
+      return isWritten;
+    };
+  });
+}

@@ -97,6 +97,8 @@ class GroupConsumer implements Consumer {
   readonly #committedBy = new Map<string, Promise<FetchOffsetsPartition[]>>();
   #committedAt = 0;
   #isRebalancing = false;
+  /** The last heartbeat was answered so late that the answer may be from before this process was suspended. */
+  #isDoubtful = false;
   #isActive = true;
   #stopped: Promise<void> | undefined;
   joined = false;
@@ -181,6 +183,7 @@ class GroupConsumer implements Consumer {
         this.joined = true;
         this.#isJoining = false;
         this.#heard();
+        this.#isDoubtful = false;
       }),
       consumer.on(events.REBALANCING, () => (this.#isJoining = true)),
       consumer.on(events.HEARTBEAT, () => this.#heard()),
@@ -260,8 +263,11 @@ class GroupConsumer implements Consumer {
 
   /** Kafka takes this consumer for a member of the present generation. */
   #heard(): void {
+    const now = performance.now();
     this.#isRebalancing = false;
-    this.#lastHeard = performance.now();
+    // The next heartbeat is sent after this answer, so that its answer is of now.
+    this.#isDoubtful = now - this.#lastHeard > this.#sessionTimeoutMs;
+    this.#lastHeard = now;
     this.#silentBeats = 0;
     this.#isActive = true;
   }
@@ -363,6 +369,7 @@ class GroupConsumer implements Consumer {
         isOurs() &&
         !isGivenUp &&
         !this.#isRebalancing &&
+        !this.#isDoubtful &&
         this.#stopped === undefined &&
         // Held up for longer than a session, for example suspended, this process can't know.
         performance.now() - this.#lastHeard < this.#sessionTimeoutMs,
@@ -381,6 +388,7 @@ class GroupConsumer implements Consumer {
         const isPassing = (error: object): boolean =>
           (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
         await again(this.#sessionTimeoutMs, commit, isPassing).catch((error: unknown) => {
+          if (isOurs() && hasMovedOn(error)) this.#isRebalancing = true;
           const sentence = `The offset ${nextOffset} of partition ${partition} of ${topic} can't be committed: ${(error as Error).message}. What follows the last commit is done again, here or elsewhere.`;
           throw new KafkaError('BATCH_LOST', sentence, { cause: error });
         });

@@ -199,6 +199,7 @@ class RedundancyKeeper {
   #admin: TopicAdmin | undefined;
   #whole = false;
   #stopped = false;
+  #lastFailure = '';
   #looking = Promise.resolve();
 
   constructor(
@@ -214,7 +215,10 @@ class RedundancyKeeper {
   start(): void {
     this.#looking = (async () => {
       while (!this.#stopped) {
-        await this.#look().catch(async () => {
+        await this.#look().catch(async (error: unknown) => {
+          const sentence = `redundancy can't be looked after: ${(error as Error).message}`;
+          if (sentence !== this.#lastFailure) this.#onProgress(sentence);
+          this.#lastFailure = sentence;
           const failed = this.#admin;
           this.#admin = undefined;
           this.#whole = false;
