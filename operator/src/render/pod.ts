@@ -143,7 +143,8 @@ function affinity(stage: Stage, zones: Hub['spec']['zones']): Plain<V1Affinity> 
 }
 
 function probe(periodSeconds: number, failureThreshold: number): Plain<V1Probe> {
-  return { periodSeconds, failureThreshold, timeoutSeconds: 2 };
+  // A machine that is busy for a moment is no reason to restart a worker or to take it from its Service.
+  return { periodSeconds, failureThreshold, timeoutSeconds: 5 };
 }
 
 /** The API server writes quantities in its own way; written so from the start, they compare equal. */
