@@ -1,15 +1,16 @@
 /** The chart and the development overlay in a real cluster of two zones: installed, used, upgraded and removed. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { builtInMapping, Message, MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
 import { expect } from 'chai';
-import { type Cluster, loadImage, startCluster, stopCluster } from './cluster/cluster.js';
-import { packHubImage } from './cluster/hub-image.js';
+import { type Cluster, loadImage, startCluster, stopCluster, tagImage } from './cluster/cluster.js';
+import { HUB_IMAGE, packHubImage } from './cluster/hub-image.js';
 import { startKafka } from './cluster/kafka.js';
 import { tool } from './cluster/tools.js';
 import { numbered } from './hospital.js';
@@ -60,13 +61,29 @@ describe('the chart in two zones', function () {
       ...['integration-hub', join(project, 'charts/integration-hub'), '--set', 'image.tag=dev'],
       ...['--set', 'zones={zone-a,zone-b}', '--set', 'mockReceiver.enabled=true', ...args],
     );
-  const arrivals = async (): Promise<Arrival[]> => {
-    const log = await kubectl('logs', '-n', operatorNamespace, 'deployment/mock-mpi');
-    return log
-      .split('\n')
-      .map((line) => JSON.parse(line) as Arrival)
-      .filter(({ event }) => event === 'message');
-  };
+  /** What the mock receiver's pods, the present one and those before it, have logged; each line once. */
+  const received = new Map<string, Arrival>();
+  const following = new AbortController();
+  /** Reads along, for a pod that is replaced takes its log with it. */
+  async function followReceiver(): Promise<void> {
+    const program = await tool('kubernetes');
+    const args = ['kubectl', 'logs', '--follow', '-n', operatorNamespace, 'deployment/mock-mpi'];
+    const env = { ...process.env, KUBECONFIG: cluster!.api.kubeconfig };
+    while (!following.signal.aborted) {
+      const logs = spawn(program, args, {
+        env,
+        stdio: ['ignore', 'pipe', 'ignore'],
+        signal: following.signal,
+      });
+      logs.on('error', () => undefined);
+      for await (const line of createInterface({ input: logs.stdout })) {
+        const entry = /^\{.*\}$/.test(line) ? (JSON.parse(line) as Arrival) : undefined;
+        if (entry?.event === 'message') received.set(line, entry);
+      }
+      await sleep(500);
+    }
+  }
+  const arrivals = (): Arrival[] => [...received.values()];
   const zonesOf = async (place: string, selector: string): Promise<string[]> => {
     const nodes = await kubectl(
       ...['get', 'pods', '-n', place, '-l', selector, '--field-selector=status.phase=Running'],
@@ -100,6 +117,7 @@ describe('the chart in two zones', function () {
     await loadImage(image);
   });
   after(async () => {
+    following.abort();
     if (cluster === undefined) return;
     await stopCluster();
     await rm(directory, { recursive: true });
@@ -109,6 +127,7 @@ describe('the chart in two zones', function () {
     await upgrade();
     const selector = 'app.kubernetes.io/component=operator';
     expect(await zonesOf(operatorNamespace, selector)).to.deep.equal(['zone-a', 'zone-b']);
+    void followReceiver();
   });
 
   it('makes every flow of the development overlay Ready, in both zones', async () => {
@@ -162,12 +181,12 @@ describe('the chart in two zones', function () {
       const message = await sample(flow);
       const expected = builtInMapping(mapping).map(Message.parse(message));
       const controlId = await send(flow, message);
-      const arrived = async (): Promise<boolean> =>
-        (await arrivals()).some(
+      const arrived = (): boolean =>
+        arrivals().some(
           (one) => one.controlId === controlId && one.bytes === Buffer.from(expected.toString()).length,
         );
-      await until(`${controlId} of ${flow} arrives`, arrived, 60_000).catch(async (error: unknown) => {
-        throw new Error(`${String(error)}; there are ${JSON.stringify(await arrivals())}`);
+      await until(`${controlId} of ${flow} arrives`, arrived, 60_000).catch((error: unknown) => {
+        throw new Error(`${String(error)}; there are ${JSON.stringify(arrivals())}`);
       });
     }
   });
@@ -180,25 +199,90 @@ describe('the chart in two zones', function () {
     expect(await kubectl('get', 'iflow', '-n', namespace, 'phw-to-mpi')).to.match(/True +2\/2 +1 +1 +0 +0/);
   });
 
-  it('is upgraded while messages flow, and none is lost', async () => {
-    const message = await sample('paris-to-mpi');
-    const sent: string[] = [];
-    const upgrading = new AbortController();
-    const upgraded = upgrade('--set', 'operator.logLevel=debug').finally(() => upgrading.abort());
-    while (!upgrading.signal.aborted) {
-      const controlId = `upgrade-${sent.length}`;
-      await send('paris-to-mpi', numbered(message, controlId));
-      sent.push(controlId);
-      // The receiver bears ten a second.
-      await sleep(200);
+  /**
+   * Has two hospitals send messages, one after the other, for as long as the work lasts. A message that is not
+   * acknowledged is sent again. In the end each that was acknowledged has arrived, and in the order it was sent in.
+   *
+   * @returns how many were acknowledged, and how many times one had to be sent again
+   */
+  async function underLoad(work: Promise<unknown>): Promise<{ acknowledged: number; again: number }> {
+    let [isOver, again] = [false, 0];
+    const done = work.finally(() => (isOver = true));
+    const flows = ['paris-to-mpi', 'mosaiq-to-mpi'];
+    const round = `${Date.now()}`.slice(-6);
+    const sentBy = await Promise.all(
+      flows.map(async (flow) => {
+        const message = await sample(flow);
+        const sent: string[] = [];
+        while (!isOver) {
+          const controlId = `${flow.slice(0, 3)}-${round}-${sent.length}`;
+          const isSent = (): Promise<boolean> =>
+            send(flow, numbered(message, controlId)).then(
+              () => true,
+              () => (again += 1) < 0,
+            );
+          await until(`${controlId} is acknowledged`, isSent, 60_000);
+          sent.push(controlId);
+          // The receiver bears ten a second.
+          await sleep(300);
+        }
+        return sent;
+      }),
+    );
+    await done;
+    const firstArrivals = (): string[] => [...new Set(arrivals().map(({ controlId }) => controlId))];
+    for (const sent of sentBy) {
+      const isComplete = (): boolean => {
+        const arrived = new Set(firstArrivals());
+        return sent.every((controlId) => arrived.has(controlId));
+      };
+      await until('all have arrived', isComplete, 60_000);
+      const wanted = new Set(sent);
+      expect(firstArrivals().filter((controlId) => wanted.has(controlId))).to.deep.equal(sent);
+      expect(sent).to.have.length.of.at.least(3);
     }
-    await upgraded;
-    expect(sent).to.have.length.of.at.least(3);
-    const missing = async (): Promise<string[]> => {
-      const arrived = new Set((await arrivals()).map((one) => one.controlId));
-      return sent.filter((one) => !arrived.has(one));
-    };
-    await until('all have arrived', async () => (await missing()).length === 0, 60_000);
+    return { acknowledged: sentBy.flat().length, again };
+  }
+
+  it('is upgraded while messages flow, and none is lost', async () => {
+    await underLoad(upgrade('--set', 'operator.logLevel=debug'));
+  });
+
+  it('rolls its workers to another image while messages flow: none is lost, no listener is without an endpoint', async () => {
+    const next = HUB_IMAGE.replace(/:.*/, ':next');
+    await tagImage(HUB_IMAGE, next);
+    const service = String.raw`{.metadata.labels.kubernetes\.io/service-name}`;
+    const path = `${service}: {.endpoints[*].conditions.ready}{"\\n"}`;
+    const slices = spawn(
+      await tool('kubernetes'),
+      [
+        ...['kubectl', 'get', 'endpointslices', '-n', namespace, '--watch', '-o', `jsonpath=${path}`],
+        ...['-l', 'kubernetes.io/service-name'],
+      ],
+      { env: { ...process.env, KUBECONFIG: cluster!.api.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const watched: string[] = [];
+    createInterface({ input: slices.stdout }).on('line', (line) => watched.push(line));
+    try {
+      await until('endpoints are watched', () => watched.length >= 5, 30_000);
+      const images = async (): Promise<string[]> => {
+        const running = ['get', 'pods', '-n', namespace, '--field-selector=status.phase=Running'];
+        return (await kubectl(...running, '-o', 'jsonpath={.items[*].spec.containers[0].image}')).split(' ');
+      };
+      const rolled = async (): Promise<void> => {
+        await upgrade('--set', 'image.tag=next');
+        const isDone = async (): Promise<boolean> =>
+          (await images()).every((image) => image.endsWith(':next'));
+        await until('every worker has the other image', isDone, 300_000);
+      };
+      const { acknowledged, again } = await underLoad(rolled());
+      console.log(`      ${acknowledged} messages acknowledged, ${again} times one was sent again`);
+      const changes = watched.filter((line) => line.includes('-listener:'));
+      expect(changes).to.have.length.of.at.least(10);
+      expect(changes.filter((line) => !line.includes('true'))).to.deep.equal([]);
+    } finally {
+      slices.kill('SIGKILL');
+    }
   });
 
   it('goes without a trace: flows drain first, then the operator', async () => {

@@ -11,7 +11,7 @@ import { debianPrograms } from './debian.js';
 import { installFelixResources } from './felix.js';
 import { packImage } from './image.js';
 import { makeNetwork, removeNetwork } from './network.js';
-import { importImage, MOUNT_POINTS, type Node, PAUSE_IMAGE, startNode } from './node.js';
+import { importImage, renameImage, MOUNT_POINTS, type Node, PAUSE_IMAGE, startNode } from './node.js';
 import { tool } from './tools.js';
 import { MACHINE, ZONES } from './zones.js';
 
@@ -101,6 +101,12 @@ async function startParts(): Promise<Cluster> {
 export async function loadImage(archive: string): Promise<void> {
   requireRoot();
   await Promise.all(ZONES.map((zone) => importImage(zone, clusterDirectory(), archive)));
+}
+
+/** Gives an image that every node has another name as well. @throws ClusterError NOT_ROOT, IMAGE_FAILED */
+export async function tagImage(from: string, to: string): Promise<void> {
+  requireRoot();
+  await Promise.all(ZONES.map((zone) => renameImage(zone, clusterDirectory(), from, to)));
 }
 
 /**

@@ -154,18 +154,27 @@ export async function startNode(zone: Zone, api: ApiServer): Promise<Node> {
  * @throws ClusterError IMAGE_FAILED
  */
 export async function importImage(zone: Zone, directory: string, archive: string): Promise<void> {
+  await changeImages(zone, directory, ['import', resolve(archive)]);
+}
+
+/** Gives an image that a zone's node has another name as well. @throws ClusterError IMAGE_FAILED */
+export async function renameImage(zone: Zone, directory: string, from: string, to: string): Promise<void> {
+  await changeImages(zone, directory, ['tag', '--force', from, to]);
+}
+
+async function changeImages(zone: Zone, directory: string, change: readonly string[]): Promise<void> {
   const { environment } = await debianPrograms();
   try {
     const pid = await readFile(pidFile(zone, directory), 'utf8');
     await promisify(execFile)(
       'nsenter',
-      [...inNamespacesOf(pid), 'ctr', '--namespace', 'k8s.io', 'images', 'import', resolve(archive)],
+      [...inNamespacesOf(pid), 'ctr', '--namespace', 'k8s.io', 'images', ...change],
       { env: { ...process.env, ...environment } },
     );
   } catch (error) {
     throw new ClusterError(
       'IMAGE_FAILED',
-      `The node of ${zone.name} did not take the image ${archive}; is the cluster up? ${String(error)}`,
+      `The node of ${zone.name} did not ${change.join(' ')}; is the cluster up? ${String(error)}`,
       { cause: error },
     );
   }
