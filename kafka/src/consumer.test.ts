@@ -6,6 +6,7 @@ import { type ConsumeOptions, type Consumer, consumeBatches } from './consumer.j
 import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
+import { kafkajs } from './repaired-kafkajs.js';
 import { SilentRelay } from './silent-relay.js';
 
 /** Kafka's number for requests of that kind. */
@@ -226,6 +227,31 @@ describe('consuming batches', function () {
     isOver = true;
     expect(wasCurrent).to.equal(false);
     await until('it has joined anew', () => held[0]!.lost.aborted);
+  });
+
+  it('waits for a broker that does not have its offset yet, and never begins from the start again', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 2);
+    const client = new kafkajs.Kafka({
+      brokers: kafka.broker.bootstrapServers,
+      logLevel: kafkajs.logLevel.NOTHING,
+    });
+    const admin = client.admin();
+    await admin.connect();
+    await admin.setOffsets({
+      groupId: `group-of-${topic}`,
+      topic,
+      partitions: [{ partition: 0, offset: '5' }],
+    });
+    await admin.disconnect();
+    const taken: number[] = [];
+    await consume(topic, taking(taken));
+    await delay(1_500);
+    expect(taken).to.deep.equal([]);
+    expect(await committed(topic)).to.equal(5n);
+    for (let number = 3; number <= 9; number += 1) await fill(topic, number, number);
+    await until('what comes is taken', () => taken.includes(9));
+    expect(taken).to.deep.equal(range(5, 9));
   });
 
   it('goes on after the broker was killed and came back', async () => {

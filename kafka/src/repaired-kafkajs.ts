@@ -1,8 +1,9 @@
 /**
- * kafkajs 2.2.4 with three faults repaired. Nobody maintains it any more, so what must be right is put right here,
+ * kafkajs 2.2.4 with four faults repaired. Nobody maintains it any more, so what must be right is put right here,
  * before it is loaded; everything in this package has kafkajs from here.
  */
 import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
 import { encodeRecord } from './record-encoder.js';
 
 const require = createRequire(import.meta.url);
@@ -104,18 +105,45 @@ interface ConsumerGroup {
   groupId: string;
   memberId: string | null;
   instrumentationEmitter: { emit(event: string, payload: object): void };
+  offsetManager: { nextOffset(topic: string, partition: number): { toString(): string } };
+  cluster: {
+    refreshMetadata(): Promise<void>;
+    fetchTopicsOffset(topics: object[]): Promise<{ partitions: { offset: string }[] }[]>;
+  };
+}
+
+interface OutOfRange {
+  topic: string;
+  partition: number;
 }
 
 // Fault 3: of the five reasons for which a consumer joins its group anew kafkajs tells of one.
 const consumerGroup = require('kafkajs/src/consumer/consumerGroup') as {
-  prototype: { joinAndSync(this: ConsumerGroup): Promise<void> };
+  prototype: {
+    joinAndSync(this: ConsumerGroup): Promise<void>;
+    recoverFromOffsetOutOfRange(this: ConsumerGroup, error: OutOfRange): Promise<void>;
+  };
 };
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
-const { joinAndSync } = consumerGroup.prototype;
+const { joinAndSync, recoverFromOffsetOutOfRange } = consumerGroup.prototype;
 consumerGroup.prototype.joinAndSync = function () {
   const { groupId, memberId } = this;
   this.instrumentationEmitter.emit('consumer.rebalancing', { groupId, memberId });
   return joinAndSync.call(this);
+};
+
+// Fault 4: where a broker does not have the offset yet, because it lags when it comes back or does not know that it
+// leads no more, kafkajs begins at the start of the topic, and commits that: all is done again. Only what has been
+// deleted meanwhile is to be left out; else the offset is asked for again.
+consumerGroup.prototype.recoverFromOffsetOutOfRange = async function (error) {
+  const { topic, partition } = error;
+  await this.cluster.refreshMetadata();
+  const asked = { topic, partitions: [{ partition }], fromBeginning: true };
+  const [found] = await this.cluster.fetchTopicsOffset([asked]);
+  const first = BigInt(found!.partitions[0]!.offset);
+  if (first > BigInt(this.offsetManager.nextOffset(topic, partition).toString())) {
+    await recoverFromOffsetOutOfRange.call(this, error);
+  } else await delay(100);
 };
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
