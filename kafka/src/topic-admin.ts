@@ -4,6 +4,7 @@ import type { Admin, IResourceConfig } from 'kafkajs';
 import { again } from './again.js';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { FewTopicsAdmin } from './few-topics-admin.js';
 import { KafkaError, unreachable } from './kafka-error.js';
 import { readRecord } from './read-record.js';
 import type { IncomingRecord } from './record.js';
@@ -61,10 +62,12 @@ function soonKnown<T>(work: () => Promise<T>): Promise<T> {
 export class TopicAdmin {
   readonly #client: Client;
   readonly #admin: Admin;
+  readonly #offsetAdmin: FewTopicsAdmin;
 
   private constructor(client: Client, admin: Admin) {
     this.#client = client;
     this.#admin = admin;
+    this.#offsetAdmin = new FewTopicsAdmin(client.kafka);
   }
 
   /**
@@ -89,7 +92,7 @@ export class TopicAdmin {
 
   async close(): Promise<void> {
     // kafkajs waits for answers that may never come.
-    const disconnected = this.#admin.disconnect().catch(() => undefined);
+    const disconnected = Promise.allSettled([this.#offsetAdmin.close(), this.#admin.disconnect()]);
     await Promise.race([disconnected, delay(CLOSE_DEADLINE, undefined, { ref: false })]);
     this.#client.discard();
   }
@@ -131,7 +134,9 @@ export class TopicAdmin {
 
   /** The offsets up to which a group has consumed a topic, by partition; -1 where it has committed none. */
   async committedOffsets(groupId: string, topic: string): Promise<Map<number, bigint>> {
-    const [offsets] = await soonKnown(() => this.#admin.fetchOffsets({ groupId, topics: [topic] }));
+    const [offsets] = await soonKnown(() =>
+      this.#offsetAdmin.ask(topic, (admin) => admin.fetchOffsets({ groupId, topics: [topic] })),
+    );
     return new Map(offsets!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
@@ -321,7 +326,7 @@ export class TopicAdmin {
 
   /** The leader of a partition that was made just now may not know of it yet, and kafkajs does not ask again. */
   #offsets(topic: string): ReturnType<Admin['fetchTopicOffsets']> {
-    return again(2_000, () => this.#admin.fetchTopicOffsets(topic));
+    return again(2_000, () => this.#offsetAdmin.ask(topic, (admin) => admin.fetchTopicOffsets(topic)));
   }
 
   async #addPartitions(specs: readonly TopicSpec[]): Promise<TopicChange[]> {
