@@ -1,9 +1,9 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test demo bench faults cluster cluster-down image kind clean
+.PHONY: help install build lint format crds unit test e2e demo bench faults cluster cluster-down image kind clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 node_modules/.package-lock.json: package.json package-lock.json */package.json
 	npm ci --no-fund --no-audit --loglevel=error
@@ -29,6 +29,9 @@ unit: build ## Run the unit tests
 
 test: lint ## Run all tests, those on a real Kafka included; ends with "N passed, N failed"
 	npm run --silent test:all
+
+e2e: build ## Run the suites that need a Kubernetes; IHUB_E2E_KUBECONFIG=FILE takes one that is there for the operator's
+	npx --no-install mocha 'e2e/dist/{argo-cd,chart,chart-*,crds,operator,operator-*,status}.test.js' 'e2e/dist/cluster/*.test.js'
 
 demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show what arrives, stop
 	npm run --silent demo
