@@ -8,11 +8,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { KubeConfig, loadAllYaml, loadYaml } from '@kubernetes/client-node';
-import { fetchKafka, TopicAdmin } from '@integration-hub/kafka';
+import { fetchKafka, freePorts, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
 import { tool } from './cluster/tools.js';
-import { freePorts, until } from './hub-under-test.js';
+import { until } from './hub-under-test.js';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const chart = join(project, 'charts/integration-hub');

@@ -3,14 +3,13 @@
  * that a test can break any part of it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readResources, problemText } from '@integration-hub/api';
 import { LocalHub, MockReceiver, type WorkerProcess } from '@integration-hub/cli';
 import { Message } from '@integration-hub/hl7';
-import { EmbeddedBroker, TopicAdmin, type IncomingRecord } from '@integration-hub/kafka';
+import { EmbeddedBroker, freePorts, TopicAdmin, type IncomingRecord } from '@integration-hub/kafka';
 import { Journal } from './journal.js';
 
 export interface HubUnderTestOptions {
@@ -172,19 +171,4 @@ export async function until(
   }
   if (tookMs > withinMs)
     console.error(`      (after ${Math.round(tookMs)} ms, expected within ${withinMs}: ${what})`);
-}
-
-/** Ports that nobody listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -9,10 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readResources } from '@integration-hub/api';
 import { IhubProcess, LocalHub, MockReceiver } from '@integration-hub/cli';
 import { Message, MllpConnection } from '@integration-hub/hl7';
+import { freePorts } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import { flows, phwAsDelivered, samples } from './flows.js';
 import { Hospital, numbered } from './hospital.js';
-import { freePorts, until } from './hub-under-test.js';
+import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
 
 interface Found {

@@ -13,11 +13,11 @@ import {
   readAcknowledgement,
   type ClientTls,
 } from '@integration-hub/hl7';
-import { EmbeddedBroker } from '@integration-hub/kafka';
+import { EmbeddedBroker, freePorts } from '@integration-hub/kafka';
 import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
 import { samples } from './flows.js';
 import { numbered } from './hospital.js';
-import { freePorts, until } from './hub-under-test.js';
+import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
 
 const manifests = (listenerPort: number, receiverPort: number): string => `

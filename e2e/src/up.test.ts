@@ -1,3 +1,4 @@
+import { freePorts } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flows, samples } from './flows.js';
 import { Hospital } from './hospital.js';
-import { freePorts, until } from './hub-under-test.js';
+import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
 
 const ihubProgram = fileURLToPath(new URL('../../cli/bin/ihub.js', import.meta.url));

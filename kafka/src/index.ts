@@ -1,6 +1,7 @@
 export * from './broker/broker-error.js';
 export * from './broker/embedded-broker.js';
 export * from './broker/fetch-kafka.js';
+export { freePort, freePorts } from './broker/free-port.js';
 export type * from './connection.js';
 export * from './gathering-producer.js';
 export * from './kafka-error.js';

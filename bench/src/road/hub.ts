@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { problemText, readResources } from '@integration-hub/api';
 import { LocalHub } from '@integration-hub/cli';
 import { builtInMapping, Message } from '@integration-hub/hl7';
-import { freePort } from './free-port.js';
+import { freePort } from '@integration-hub/kafka';
 import { readNumbered, Template } from './numbered-message.js';
 import type { Road } from './round.js';
 

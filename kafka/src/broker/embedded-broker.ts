@@ -1,8 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +9,7 @@ import { promisify } from 'node:util';
 import { kafkajs } from '../repaired-kafkajs.js';
 import { BrokerError } from './broker-error.js';
 import { fetchKafka } from './fetch-kafka.js';
+import { freePort } from './free-port.js';
 import { findJava, type Java } from './java.js';
 import { serverProperties } from './server-properties.js';
 
@@ -284,28 +284,6 @@ async function choosePorts(
   };
   await writeFile(file, JSON.stringify(ports));
   return ports;
-}
-
-/**
- * A port that nothing listens on. It is below those that systems give to outgoing connections: one of these could
- * take it while the broker is away, even a client that tries to connect to the broker, from the port to itself.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 30_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((tried) => {
-      server.once('error', () => {
-        tried(false);
-      });
-      server.listen(port, '127.0.0.1', () => {
-        server.close(() => {
-          tried(true);
-        });
-      });
-    });
-    if (isFree) return port;
-  }
 }
 
 // The first broker that stops in good order leaves an archive of its loaded classes (Java's AppCDS) beside the

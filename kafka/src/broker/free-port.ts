@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 
 /**
  * A port of the loopback address that nothing listens on. It is below those that systems give to outgoing
- * connections, one of which could take it while its server is restarted.
+ * connections: one of these could take it while its server is away, even a client that tries to connect to the
+ * server, from the port to itself.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -15,4 +16,11 @@ export async function freePort(): Promise<number> {
     });
     if (isFree) return port;
   }
+}
+
+/** So many free ports, no two the same. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }
