@@ -2,28 +2,17 @@
  * Each stage alone: a load is taken in while nothing else runs, then the transformer works the backlog off, then the
  * sender does. So no stage waits for another, and the start of a backlog can be compared with its end.
  */
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outboundTopic } from '@integration-hub/api';
-import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
-import { type HubRoad, startHub } from './road/hub.js';
+import type { TopicAdmin } from '@integration-hub/kafka';
+import { Bed, type SectionSettings } from './road/bed.js';
+import type { HubRoad } from './road/hub.js';
 import type { LoadResult } from './road/load-generator.js';
-import { Program } from './road/program.js';
+import type { Program } from './road/program.js';
 import type { Arrivals } from './road/receiver.js';
 import { allArrived } from './road/round.js';
 import { requireAll } from './road/verdict.js';
 import { comparison, type Comparison } from './side-by-side.js';
-
-export interface BacklogSettings {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly connections: number;
-  /** Is told what goes on. */
-  readonly onProgress: (sentence: string) => void;
-}
 
 /** Rates of one round, in messages a second. */
 interface Rates {
@@ -42,36 +31,19 @@ const receiverConnections = 16;
  *
  * @throws Error where a message is lost, doubled, reordered or altered
  */
-export async function compareBacklog(settings: BacklogSettings): Promise<Comparison[]> {
-  const template = readFileSync(new URL('../messages/phw-ten-segments.hl7', import.meta.url));
-  const directory = await mkdtemp(join(tmpdir(), 'ihub-bench-'));
-  const stops: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
-  try {
-    const broker = await EmbeddedBroker.start({
-      dataDirectory: join(directory, 'kafka'),
-      logFile: join(directory, 'kafka.log'),
-      heapMb: 512,
-    });
-    stops.push(() => broker.stop());
-    const kafka = broker.bootstrapServers[0]!;
-    const admin = await TopicAdmin.connect({ connection: { bootstrapServers: [kafka], clientId: 'bench' } });
-    stops.push(() => admin.close());
-    const receiver = await Program.start('receiver.js');
-    stops.push(() => receiver.stop());
-    const load = await Program.start('load-generator.js');
-    stops.push(() => load.stop());
-    const receiverPort = await receiver.ask<number>({ port: true });
-    const common = { kafka, receiverPort, directory, template, partitions: 1 };
-    const many = await startHub({
+export function compareBacklog(settings: SectionSettings): Promise<Comparison[]> {
+  return Bed.with(async (bed) => {
+    const { admin, template } = bed;
+    const { load, receiver, receiverPort } = await bed.ends();
+    const common = { receiverPort, partitions: 1 };
+    const many = await bed.hub({
       ...common,
       name: 'ordered by patient',
       namespace: 'patient',
       orderBy: 'PID-3.1',
       connections: receiverConnections,
     });
-    stops.push(() => many.stop());
-    const one = await startHub({ ...common, name: 'one order', namespace: 'flow', connections: 1 });
-    stops.push(() => one.stop());
+    const one = await bed.hub({ ...common, name: 'one order', namespace: 'flow', connections: 1 });
 
     const turns = new Map<HubRoad, Rates[]>([many, one].map((road) => [road, []]));
     for (let round = 1; round <= settings.rounds; round += 1) {
@@ -113,9 +85,7 @@ export async function compareBacklog(settings: BacklogSettings): Promise<Compari
       compared('sender, by patient: last tenth', 'first tenth', ['senderLast', 'senderFirst']),
       compared('sender, one order: last tenth', 'first tenth', ['senderLast', 'senderFirst'], ofOne),
     ];
-  } finally {
-    for (const stop of stops.reverse()) await stop();
-  }
+  });
 }
 
 async function runBacklog(

@@ -2,26 +2,14 @@
  * The listener alone: from the socket to Kafka and back, with validation, at several numbers of connections. Beside
  * it what its Kafka client stores of the same records without a listener, and a bare echo of the same frames.
  */
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { receivedTopic } from '@integration-hub/api';
-import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
-import { startHub } from './road/hub.js';
+import type { TopicAdmin } from '@integration-hub/kafka';
+import { Bed, type SectionSettings } from './road/bed.js';
 import type { LoadOrder, LoadResult } from './road/load-generator.js';
 import { readNumbered, Template } from './road/numbered-message.js';
 import { residentMb } from './road/processes.js';
-import { Program } from './road/program.js';
 import { requireAll } from './road/verdict.js';
 import { comparison, type Comparison } from './side-by-side.js';
-
-export interface ListenerSettings {
-  readonly seconds: number;
-  readonly rounds: number;
-  /** Is told what goes on. */
-  readonly onProgress: (sentence: string) => void;
-}
 
 const connectionCounts = [1, 10, 100, 1_000] as const;
 
@@ -37,46 +25,19 @@ interface Rates {
  *
  * @throws Error where what was acknowledged is not in Kafka once, in order and right
  */
-export async function compareListener(settings: ListenerSettings): Promise<Comparison[]> {
-  const template = readFileSync(new URL('../messages/phw-ten-segments.hl7', import.meta.url));
-  const directory = await mkdtemp(join(tmpdir(), 'ihub-bench-'));
-  const stops: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
-  const started = async (file: string): Promise<Program> => {
-    const program = await Program.start(file);
-    stops.push(() => program.stop());
-    return program;
-  };
-  try {
-    const broker = await EmbeddedBroker.start({
-      dataDirectory: join(directory, 'kafka'),
-      logFile: join(directory, 'kafka.log'),
-      heapMb: 512,
-    });
-    stops.push(() => broker.stop());
-    const kafka = broker.bootstrapServers[0]!;
-    const admin = await TopicAdmin.connect({ connection: { bootstrapServers: [kafka], clientId: 'bench' } });
-    stops.push(() => admin.close());
+export function compareListener(settings: SectionSettings): Promise<Comparison[]> {
+  return Bed.with(async (bed) => {
+    const { kafka, template, admin } = bed;
     const ceiling = 'bench-gathered';
     await admin.ensureTopics([{ name: ceiling, partitions: 1, replicationFactor: 1, config: {} }]);
     const names = { name: 'listener', namespace: 'listener' };
-    const road = await startHub({
-      ...names,
-      partitions: 1,
-      connections: 1,
-      kafka,
-      receiverPort: 1,
-      directory,
-      template,
-    });
-    stops.push(() => road.stop());
+    const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1 });
     for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
     const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
     const idleMb = residentMb(pid!);
-    const [load, producer, echo] = [
-      await started('load-generator.js'),
-      await started('gathered-producer.js'),
-      await started('echo.js'),
-    ];
+    const load = await bed.program('load-generator.js');
+    const producer = await bed.program('gathered-producer.js');
+    const echo = await bed.program('echo.js');
     const echoPort = await echo.ask<number>({});
     const sent = new Map<string, number>();
 
@@ -118,9 +79,7 @@ export async function compareListener(settings: ListenerSettings): Promise<Compa
       ),
       comparison('listener, memory after load', 'MiB', 'idle', [{ ours: loadMb, peer: idleMb }]),
     ];
-  } finally {
-    for (const stop of stops.reverse()) await stop();
-  }
+  });
 }
 
 function perSecond({ acknowledgedAfter, began, ended }: LoadResult): number {

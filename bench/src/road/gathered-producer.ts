@@ -6,6 +6,7 @@
 import { recordHeaders } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
 import { Template } from './numbered-message.js';
+import { answerOrders } from './orders.js';
 
 export interface ProduceOrder {
   readonly kafka: string;
@@ -50,11 +51,4 @@ async function run(order: ProduceOrder): Promise<number> {
   return perSecond;
 }
 
-process.on('message', (order: ProduceOrder) => {
-  run(order).then(
-    (result) => process.send!({ result }),
-    (error: unknown) => process.send!({ error: error instanceof Error ? error.message : String(error) }),
-  );
-});
-process.once('disconnect', () => process.exit());
-process.send!({ result: 'started' });
+answerOrders(run);

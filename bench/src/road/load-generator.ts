@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { encodeFrame, FrameDecoder } from '@integration-hub/hl7';
 import { Template } from './numbered-message.js';
+import { answerOrders } from './orders.js';
 
 export interface LoadOrder {
   readonly port: number;
@@ -120,11 +121,4 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   };
 }
 
-process.on('message', (order: LoadOrder) => {
-  run(order).then(
-    (result) => process.send!({ result }),
-    (error: unknown) => process.send!({ error: error instanceof Error ? error.message : String(error) }),
-  );
-});
-process.once('disconnect', () => process.exit());
-process.send!({ result: 'started' });
+answerOrders(run);

@@ -5,6 +5,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { encodeFrame, FrameDecoder } from '@integration-hub/hl7';
 import { readNumbered } from './numbered-message.js';
+import { answerOrders } from './orders.js';
 
 /** What came of one source, in the order in which it came. */
 export interface Arrivals {
@@ -48,20 +49,16 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', (chunk) => decoder.push(chunk, sink));
   socket.on('error', () => undefined);
 });
-server.listen(0, '127.0.0.1', () => {
-  process.send!({ result: 'started' });
-});
-
-process.on('message', (order: ReceiverOrder) => {
-  if ('port' in order) {
-    process.send!({ result: (server.address() as AddressInfo).port });
-  } else if ('count' in order) {
+function answer(order: ReceiverOrder): number | Map<string, Arrivals> {
+  if ('port' in order) return (server.address() as AddressInfo).port;
+  if ('count' in order) {
     let count = 0;
     for (const { numbers } of rounds.get(order.count)?.values() ?? []) count += numbers.length;
-    process.send!({ result: count });
-  } else {
-    process.send!({ result: rounds.get(order.take) ?? new Map<string, Arrivals>() });
-    rounds.delete(order.take);
+    return count;
   }
-});
-process.once('disconnect', () => process.exit());
+  const taken = rounds.get(order.take) ?? new Map<string, Arrivals>();
+  rounds.delete(order.take);
+  return taken;
+}
+
+server.listen(0, '127.0.0.1', () => answerOrders(answer));
