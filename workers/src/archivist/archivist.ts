@@ -8,9 +8,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArchivistConfiguration } from '@integration-hub/api';
-import { consumeBatches, type Consumer, type IncomingBatch } from '@integration-hub/kafka';
+import { type Consumer, type IncomingBatch } from '@integration-hub/kafka';
 import { Archive, ArchiveError, dayOf, readKeys, type StepToWrite } from '@integration-hub/store';
-import { kafkaLog } from '../kafka-log.js';
+import { consumeStage } from '../consume-stage.js';
 import { errorShape } from '../log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { stepOf } from './step.js';
@@ -42,17 +42,10 @@ export class Archivist implements Worker {
   }
 
   async start(): Promise<void> {
-    const { kafka, stage, group, topics } = this.#configuration;
-    this.#consumer = await consumeBatches({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
-      groupId: group,
-      topics,
-      sessionTimeoutMs: kafka.sessionTimeoutMs,
-      watchdogMs: kafka.watchdogMs,
+    this.#consumer = await consumeStage(this.#configuration, this.#parts, {
+      topics: this.#configuration.topics,
       partitionsConsumedConcurrently: concurrency,
-      log: kafkaLog(this.#parts.log),
       onBatch: (batch) => this.#take(batch),
-      onFatal: this.#parts.onFatal,
     });
     void this.#dropOldDays();
     this.#retention = setInterval(() => void this.#dropOldDays(), retentionEveryMs);

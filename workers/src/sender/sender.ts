@@ -10,12 +10,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDescription, type MessageDescription, type SenderConfiguration } from '@integration-hub/api';
 import {
-  consumeBatches,
   GatheringProducer,
   type Consumer,
   type IncomingBatch,
   type IncomingRecord,
 } from '@integration-hub/kafka';
+import { consumeStage } from '../consume-stage.js';
 import { deadLetter } from '../dead-letter.js';
 import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
@@ -88,18 +88,12 @@ export class Sender implements Worker {
   }
 
   async start(): Promise<void> {
-    const { kafka, stage, group, topic, partitions } = this.#configuration;
+    const { topic, partitions } = this.#configuration;
     await this.#deadLetters.connect();
-    this.#consumer = await consumeBatches({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
-      groupId: group,
+    this.#consumer = await consumeStage(this.#configuration, this.#parts, {
       topics: [topic],
-      sessionTimeoutMs: kafka.sessionTimeoutMs,
-      watchdogMs: kafka.watchdogMs,
       partitionsConsumedConcurrently: partitions,
-      log: kafkaLog(this.#parts.log),
       onBatch: (batch) => this.#takeBatch(batch),
-      onFatal: this.#parts.onFatal,
     });
   }
 

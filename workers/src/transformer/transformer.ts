@@ -19,13 +19,13 @@ import {
   MessageError,
 } from '@integration-hub/hl7';
 import {
-  consumeBatches,
   PartitionTransactions,
   type Consumer,
   type IncomingBatch,
   type IncomingRecord,
   type OutgoingRecord,
 } from '@integration-hub/kafka';
+import { consumeStage } from '../consume-stage.js';
 import { deadLetter, type Failure } from '../dead-letter.js';
 import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
@@ -94,16 +94,9 @@ export class Transformer implements Worker {
   }
 
   async start(): Promise<void> {
-    const { kafka, stage, group, topic } = this.#configuration;
-    this.#consumer = await consumeBatches({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
-      groupId: group,
-      topics: [topic],
-      sessionTimeoutMs: kafka.sessionTimeoutMs,
-      watchdogMs: kafka.watchdogMs,
-      log: kafkaLog(this.#parts.log),
+    this.#consumer = await consumeStage(this.#configuration, this.#parts, {
+      topics: [this.#configuration.topic],
       onBatch: (batch) => this.#process(batch),
-      onFatal: this.#parts.onFatal,
     });
   }
 
