@@ -1,6 +1,7 @@
 /** Resource types, their defaults, and the plan made from them. Imports nothing of ours and does no I/O. */
 export * from './dead-letter-mark.js';
 export { celKey, type CelValidation } from './cel-rule.js';
+export * from './console-configuration.js';
 export * from './destination.js';
 export * from './event.js';
 export * from './hub.js';
@@ -15,3 +16,4 @@ export * from './status.js';
 export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';
+export { archiveAccess, contentPolicy } from './worker-parts.js';

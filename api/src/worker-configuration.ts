@@ -3,33 +3,17 @@
  * defaulted here, so what a worker does can be read off its file.
  */
 import { z } from 'zod';
-
-const milliseconds = z.int().min(0);
-const text = z.string().min(1);
-const tcpPort = z.int().min(0).max(65535);
+import {
+  archiveAccess,
+  common,
+  contentPolicy,
+  milliseconds,
+  ordering,
+  tcpPort,
+  text,
+} from './worker-parts.js';
 
 const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
-
-const common = {
-  /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
-  stage: text,
-  namespace: text,
-  kafka: z.strictObject({
-    bootstrapServers: z.array(text).min(1),
-    /** How long a consumer may be silent before its partitions go to another. */
-    sessionTimeoutMs: milliseconds,
-    /** A client that does nothing for so long is taken for hung, and the process ends. */
-    watchdogMs: milliseconds,
-  }),
-  health: z.strictObject({
-    host: text,
-    /** Accepts and closes connections while the process is live. */
-    tcpPort,
-    /** Serves /livez, /readyz and /metrics. */
-    httpPort: tcpPort,
-  }),
-  logLevel: z.enum(['error', 'warn', 'info', 'debug']),
-};
 
 /** Of stages on the road of messages. */
 const onTheRoad = {
@@ -46,11 +30,6 @@ const origin = {
   healthBoard: z.string(),
   peer: z.string(),
 };
-
-const ordering = z.discriminatedUnion('by', [
-  z.strictObject({ by: z.literal('Flow') }),
-  z.strictObject({ by: z.literal('Field'), path: text }),
-]);
 
 /** Configuration of a listener: MLLP in, Kafka out. */
 export const listenerConfiguration = z.strictObject({
@@ -150,9 +129,6 @@ export const senderConfiguration = z.strictObject({
   }),
 });
 
-/** How much of a flow's messages may be kept beside the topics that carry them. */
-export const contentPolicy = z.enum(['None', 'Redacted', 'Full']);
-
 /** Configuration of an archivist: Kafka in, PostgreSQL out. */
 export const archivistConfiguration = z.strictObject({
   ...common,
@@ -165,18 +141,7 @@ export const archivistConfiguration = z.strictObject({
   contentPolicies: z.record(text, contentPolicy),
   patientIdentifiers: z.enum(['Hashed', 'Clear']),
   retentionMs: milliseconds,
-  database: z.strictObject({
-    host: text,
-    port: tcpPort,
-    name: text,
-    userFile: text,
-    passwordFile: text,
-    /** PEM; null: without TLS. */
-    caFile: text.nullable(),
-  }),
-  /** Keys of 32 bytes in base64, one a line; the first is for what is written. */
-  contentKeyFile: text,
-  identifierKeyFile: text,
+  ...archiveAccess.shape,
 });
 
 /** Configuration of any worker; its role says which. */

@@ -2,7 +2,9 @@
 import { fileURLToPath } from 'node:url';
 
 export { checkConfiguration } from './check.js';
-export { createLog, type Log } from './log.js';
+export { Health } from './health.js';
+export { createLog, errorShape, type Log } from './log.js';
+export { Metrics } from './metrics.js';
 export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';
 
 /** The program that runs one worker: `node <workerProgram> --config FILE`. */

@@ -1,0 +1,53 @@
+/** What the configurations of several roles have in common. */
+import { z } from 'zod';
+
+export const milliseconds = z.int().min(0);
+export const text = z.string().min(1);
+export const tcpPort = z.int().min(0).max(65535);
+
+/** Of every stage. */
+export const common = {
+  /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
+  stage: text,
+  namespace: text,
+  kafka: z.strictObject({
+    bootstrapServers: z.array(text).min(1),
+    /** How long a consumer may be silent before its partitions go to another. */
+    sessionTimeoutMs: milliseconds,
+    /** A client that does nothing for so long is taken for hung, and the process ends. */
+    watchdogMs: milliseconds,
+  }),
+  health: z.strictObject({
+    host: text,
+    /** Accepts and closes connections while the process is live. */
+    tcpPort,
+    /** Serves /livez, /readyz and /metrics. */
+    httpPort: tcpPort,
+  }),
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']),
+};
+
+/** Which messages stay in order. */
+export const ordering = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('Flow') }),
+  z.strictObject({ by: z.literal('Field'), path: text }),
+]);
+
+/** How much of a flow's messages may be kept beside the topics that carry them. */
+export const contentPolicy = z.enum(['None', 'Redacted', 'Full']);
+
+/** How the archive is reached. */
+export const archiveAccess = z.strictObject({
+  database: z.strictObject({
+    host: text,
+    port: tcpPort,
+    name: text,
+    userFile: text,
+    passwordFile: text,
+    /** PEM; null: without TLS. */
+    caFile: text.nullable(),
+  }),
+  /** Keys of 32 bytes in base64, one a line; the first is for what is written. */
+  contentKeyFile: text,
+  identifierKeyFile: text,
+});
