@@ -51,7 +51,7 @@ export function celMatches(expression: string, pattern: RegExp): string {
 }
 
 /** A list whose values differ. The API server checks that by the type of list, without CEL. */
-export function distinct<S extends z.ZodArray<z.ZodString>>(schema: S, message: string): S {
+export function distinct<S extends z.ZodArray<z.ZodType<string>>>(schema: S, message: string): S {
   return schema
     .refine((values) => new Set(values).size === values.length, message)
     .meta({ 'x-kubernetes-list-type': 'set' });

@@ -1,5 +1,6 @@
 /** `Destination`: a receiving system and the one sender that all flows to it share. */
 import { z } from 'zod';
+import { destinationAlerts } from './alerts.js';
 import { immutable, textMatching, withRule } from './cel-rule.js';
 import { deletion } from './deletion.js';
 import { apiVersion, metadata, port } from './metadata.js';
@@ -78,6 +79,11 @@ export const destination = z
           .default(12)
           .describe(
             'Partitions of the outbound topic. Fixed for life: another number would break the order.',
+          ),
+        alerts: destinationAlerts
+          .optional()
+          .describe(
+            'What of the destination is an alarm, where that is otherwise than the Hub says for all.',
           ),
         ...deletion,
       })

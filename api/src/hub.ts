@@ -1,5 +1,7 @@
 /** `Hub`: the platform in one namespace: which Kafka it uses, which zones it spans, what its workers are given. */
 import { z } from 'zod';
+import { alertNotifications } from './alert-notifications.js';
+import { allAlerts } from './alerts.js';
 import { distinct, named, textMatching, withRule } from './cel-rule.js';
 import { apiVersion, kubernetesName, metadata, port } from './metadata.js';
 import { cpu, duration, size } from './quantity.js';
@@ -119,6 +121,29 @@ const archive = z.strictObject({
     ),
 });
 
+const labels = z
+  .record(z.string().max(317), z.string().max(63))
+  .refine((value) => Object.keys(value).length <= 32, 'must have at most 32 entries')
+  .meta({ maxProperties: 32 });
+
+const alerts = allAlerts.extend({
+  notifications: alertNotifications
+    .optional()
+    .describe('Who is told by the console. Absent: nobody; Prometheus’ Alertmanager may do it instead.'),
+  ruleLabels: labels
+    .optional()
+    .describe(
+      'Labels of the PrometheusRule objects, where a Prometheus takes only those with some, such as release: monitoring.',
+    ),
+  runbooks: textMatching(
+    /^https?:\/\/[A-Za-z0-9[][A-Za-z0-9.:/_~%?&=+,;[\]-]*$/,
+    1_024,
+    'must be an http or https address without a user name or a fragment',
+  )
+    .optional()
+    .describe('Address at which docs/alerts.md can be read; alarms link to its sections.'),
+});
+
 /** The zod schema of a Hub, with every default. */
 export const hub = z
   .strictObject({
@@ -147,6 +172,11 @@ export const hub = z
           .optional()
           .describe(
             'The message store: what came and what became of it, to be searched. Absent: messages are in their topics only.',
+          ),
+        alerts: alerts
+          .optional()
+          .describe(
+            'What is an alarm, for the Hub and for flows and destinations that say nothing else, and who is told. Absent: the standard of docs/alerts.md, and nobody is told.',
           ),
         workers: workers.prefault({}).describe('What the workers run on: image, log level, resources.'),
       })

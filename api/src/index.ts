@@ -1,8 +1,13 @@
 /** Resource types, their defaults, and the plan made from them. Imports nothing of ours and does no I/O. */
+export * from './alert-notifications.js';
+export * from './alert-override.js';
+export * from './alert-texts.js';
+export * from './alerts.js';
 export * from './dead-letter-mark.js';
 export { celKey, type CelValidation } from './cel-rule.js';
 export * from './console-configuration.js';
 export * from './destination.js';
+export * from './effective-alerts.js';
 export * from './event.js';
 export * from './hub.js';
 export * from './integration-flow.js';
@@ -17,3 +22,4 @@ export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';
 export { archiveAccess, contentPolicy } from './worker-parts.js';
+export * from './working-hours.js';

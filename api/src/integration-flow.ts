@@ -1,5 +1,6 @@
 /** `IntegrationFlow`: one message flow, from the hospital's connection to the destinations it is delivered to. */
 import { z } from 'zod';
+import { flowAlerts } from './alerts.js';
 import { distinct, immutable, named, withRule, type Rule } from './cel-rule.js';
 import { deletion } from './deletion.js';
 import { apiVersion, metadata, port, resourceName } from './metadata.js';
@@ -224,6 +225,9 @@ export const integrationFlow = z
           })
           .prefault({})
           .describe('How many workers of each stage run in each zone.'),
+        alerts: flowAlerts
+          .optional()
+          .describe('What of the flow is an alarm, where that is otherwise than the Hub says for all.'),
         ...deletion,
       })
       .describe('How messages come in, what becomes of them, and where they go.'),

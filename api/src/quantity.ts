@@ -112,6 +112,10 @@ function between(
   ).meta({ range: `From ${least} to ${most}.` });
 }
 
+/** CEL for the milliseconds of the duration that an expression is; 0 where it is none, of which its own rule speaks. */
+export const celMilliseconds = (expression: string): string =>
+  `(${celMatches(expression, durations.pattern)} ? ${durations.cel(expression)} : 0)`;
+
 /** The rule that one duration of an object is not longer than another of its durations. */
 export function notLonger<A extends string, B extends string>(one: A, other: B): Rule<Record<A | B, string>> {
   const { pattern, cel } = durations;

@@ -228,6 +228,39 @@ describe('CustomResourceDefinitions', function () {
         'spec.availability.replicasPerZone in body should be less than or equal to 20',
       ],
       [
+        'an alert that destinations have not',
+        to('alerts: {noMessages: {after: 1h}}'),
+        'unknown field "spec.alerts.noMessages"',
+      ],
+      [
+        'working hours that end before they begin',
+        flow(`{${listener}, ${mpi}, alerts: {noMessages: {hours: {from: "18:00", to: "08:00"}}}}`),
+        'spec.alerts.noMessages.hours.from: Invalid value: "object": must be earlier than to',
+      ],
+      [
+        'a silence longer than the working hours',
+        flow(`{${listener}, ${mpi}, alerts: {noMessages: {after: 4h, hours: {from: "08:00", to: "12:00"}}}}`),
+        'spec.alerts.noMessages.after: Invalid value: "object": must be shorter than the hours, else it never is an alarm',
+      ],
+      [
+        'a day of the week twice',
+        flow(`{${listener}, ${mpi}, alerts: {noMessages: {hours: {days: [Monday, Monday]}}}}`),
+        'spec.alerts.noMessages.hours.days[1]: Duplicate value: "Monday"',
+      ],
+      [
+        'a share of errors above all',
+        flow(`{${listener}, ${mpi}, alerts: {errorRate: {above: 100}}}`),
+        'spec.alerts.errorRate.above in body should be less than or equal to 99',
+      ],
+      [
+        'somebody who can’t get mail',
+        resource(
+          'Hub',
+          '{kafka: {bootstrapServers: ["k:1"]}, alerts: {notifications: {email: {host: mail, from: hub@a.example, to: [on call]}}}}',
+        ),
+        'spec.alerts.notifications.email.to[0]: Invalid value: "string": must be an e-mail address such as integration@hospital.example',
+      ],
+      [
         'a policy of deletion that is none',
         flow(`{${listener}, ${mpi}, deletionPolicy: Retain}`),
         'spec.deletionPolicy: Unsupported value: "Retain": supported values: "Keep", "Delete"',
@@ -308,6 +341,12 @@ describe('CustomResourceDefinitions', function () {
         resource('Destination', '{mllp: {host: "2001:db8::1", port: 1}, retry: {initial: 60m, max: 1h}}'),
       ],
       [
+        'alerts of a flow',
+        flow(
+          'listener: {mllp: {}}, alerts: {errorRate: {above: 0, for: 0s}, noMessages: {enabled: true, after: 30m, hours: {days: [Saturday], from: "00:00", to: "24:00"}, holidays: ["2026-12-25", "2026-12-28"]}}',
+        ),
+      ],
+      [
         'as many copies in sync as there are, and many processors',
         resource(
           'Hub',
@@ -368,6 +407,7 @@ describe('CustomResourceDefinitions', function () {
         }
       };
       fields = [];
+      const seen = new Set<string>();
       for (const kind of Object.keys(schemas) as Kind[]) {
         const { spec } = await json<{
           spec: { versions: [{ schema: { openAPIV3Schema: FieldSchema } }] };
@@ -378,6 +418,11 @@ describe('CustomResourceDefinitions', function () {
           ...changesWithin(schema, ['spec']),
           ...changesWithin(name, ['metadata', 'name']),
         ]) {
+          // Alerts have many fields of the same name and kind, each made by the same lines of api/.
+          const { path } = changes[0]!;
+          const alike = JSON.stringify([path.at(-1), changes.map(({ value }) => value)]);
+          if (path.includes('alerts') && seen.has(alike)) continue;
+          seen.add(alike);
           fields.push({ kind, changes });
         }
       }
