@@ -56,7 +56,8 @@ function createWorker(configuration: WorkerConfiguration, parts: WorkerParts): W
 }
 
 async function run(configuration: WorkerConfiguration, log: Log): Promise<void> {
-  const metrics = new Metrics();
+  const metrics = new Metrics(configuration.namespace);
+  metrics.started.set({ role, stage, ...subject }, Date.now() / 1_000);
   const onFatal = (error: unknown): void => {
     log.error('this process is in doubt and ends, to be started anew', errorShape(error));
     exit(log, 1);

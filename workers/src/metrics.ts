@@ -1,5 +1,6 @@
 /** What a worker counts, in Prometheus' form. Labels name flows, destinations and codes; never a patient. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { OldestWaiting } from './oldest-waiting.js';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -66,6 +67,12 @@ export class Metrics {
     labelNames: ['flow'],
     registers: [this.registry],
   });
+  readonly started = new Gauge({
+    name: 'ihub_worker_started_timestamp_seconds',
+    help: 'When the worker was started, in seconds since 1970',
+    labelNames: ['role', 'stage', 'flow', 'destination'],
+    registers: [this.registry],
+  });
   readonly connections = new Gauge({
     name: 'ihub_connections',
     help: 'MLLP connections open now',
@@ -86,8 +93,25 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor() {
+  readonly oldestWaiting = new OldestWaiting(this.registry);
+  /** When the last message came, in milliseconds since 1970, and of which flow; the gauge reads it when it is asked. */
+  lastReceived: { readonly flow: string; at: number } | undefined;
+
+  /** @param namespace of the flows and destinations, a label of every metric; '' leaves it out */
+  constructor(namespace = '') {
+    if (namespace !== '') this.registry.setDefaultLabels({ namespace });
     collectDefaultMetrics({ register: this.registry });
+    const last = (): Metrics['lastReceived'] => this.lastReceived;
+    new Gauge({
+      name: 'ihub_last_received_timestamp_seconds',
+      help: 'When the last message was read off a connection, in seconds since 1970; absent: none since the start',
+      labelNames: ['flow'],
+      registers: [this.registry],
+      collect() {
+        const { flow, at = 0 } = last() ?? {};
+        if (flow !== undefined && at > 0) this.set({ flow }, at / 1_000);
+      },
+    });
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {

@@ -59,6 +59,8 @@ export class Listener implements Worker {
     this.#events = new Events(configuration, parts);
     const { flow, healthBoard, peer } = configuration;
     const labels = { flow, health_board: healthBoard, peer };
+    const [received, last] = [parts.metrics.received.labels(labels), { flow, at: 0 }];
+    parts.metrics.lastReceived = last;
     this.#service = {
       configuration,
       log: parts.log,
@@ -73,7 +75,12 @@ export class Listener implements Worker {
         return now - this.#lastWatch > configuration.storeTimeoutMs || now < this.#wakingUntil;
       },
       readingAllowed: () => this.#readingAllowed && this.#producer.pendingBytes < mostPendingBytes,
-      received: parts.metrics.received.labels(labels),
+      received: {
+        inc: () => {
+          received.inc();
+          last.at = Date.now();
+        },
+      },
       acknowledged: parts.metrics.acknowledged.labels(labels),
     };
     this.#server = createMllpServer(configuration.listen, {

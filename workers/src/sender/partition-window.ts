@@ -59,6 +59,16 @@ export class PartitionWindow {
     return this.#lanes.size === 0;
   }
 
+  /** The time of the oldest record that waits, in milliseconds since 1970. It is looked for, so ask seldom. */
+  get oldestTimestamp(): number | undefined {
+    let oldest: number | undefined;
+    for (const { records } of this.#lanes.values()) {
+      const { timestamp } = records[0]!;
+      if (oldest === undefined || timestamp < oldest) oldest = timestamp;
+    }
+    return oldest;
+  }
+
   /** The offset from which records are to be added. */
   get end(): bigint {
     return this.#end;

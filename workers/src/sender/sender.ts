@@ -94,6 +94,7 @@ export class Sender implements Worker {
       topics: [topic],
       partitionsConsumedConcurrently: partitions,
       onBatch: (batch) => this.#takeBatch(batch),
+      oldest: (partition) => this.#assigned.get(partition)?.window.oldestTimestamp,
     });
   }
 
