@@ -305,6 +305,93 @@ export const handledLetters = z.strictObject({
   refused: z.array(z.strictObject({ id: deadLetterId, sentence: z.string() })),
 });
 
+/** What is watched, of which resource. */
+export const alarm = z.strictObject({
+  /** As the address of its silence has it: `IntegrationFlow.phw-to-mpi.backlogAge`. */
+  id: z.string().regex(/^[A-Za-z]+\.[a-z0-9-]+\.[A-Za-z]+$/),
+  of: z.strictObject({ kind: z.enum(['IntegrationFlow', 'Destination', 'Hub']), name: z.string() }),
+  /** As in `spec.alerts`: backlogAge. */
+  alert: z.string(),
+  severity: z.enum(['Critical', 'Warning']),
+  /** pending: it is so, but not yet for as long as it must be. */
+  state: z.enum(['pending', 'firing']),
+  since: time,
+  sentence: z.string(),
+  whatToDo: z.string(),
+  /** What can be tuned for a time: `above`, `after` or `for` as `spec.alerts` writes them. */
+  limits: z.record(z.string(), z.union([z.number(), z.string()])),
+  /** What holds for a time instead of what Git says. */
+  override: z
+    .strictObject({ kind: z.enum(['silence', 'tune']), until: time, by: z.string(), why: z.string() })
+    .optional(),
+});
+
+/** GET /api/alarms */
+export const alarms = z.strictObject({ alarms: z.array(alarm) });
+
+/** POST /api/alarms/:id/silence */
+export const silenceAlarm = z.strictObject({ until: time, why: reason });
+
+/** POST /api/alarms/:id/tune */
+export const tuneAlarm = z.strictObject({ until: time, why: reason, limits: alarm.shape.limits });
+
+/** What is to be sent again, and where to. */
+const replayChoice = {
+  messages: messageSearch.omit({ outcome: true, after: true, limit: true }),
+  /** From where: as it was received, through the mapping again; or as it was written for its destination. */
+  stage: z.enum(['received', 'outbound']),
+  /** A destination to write for in place of where each message stood. */
+  toDestination: z.string().max(63).optional(),
+};
+
+/** POST /api/replays/preview */
+export const previewReplay = z.strictObject(replayChoice);
+
+/** The answer to it. */
+export const replayPreview = z.strictObject({
+  total: z.int(),
+  firstAt: time.nullable(),
+  lastAt: time.nullable(),
+  /** Messages by flow. */
+  flows: z.record(z.string(), z.int()),
+  /** Messages that can't be sent: neither archive nor Kafka has their content. */
+  leftOut: z.int(),
+});
+
+/** POST /api/replays; answered with the replay. */
+export const startReplay = z.strictObject({
+  ...replayChoice,
+  /** Made by the page: who asks twice with one id starts one replay. */
+  id: z.uuid(),
+  reason,
+  /** The most messages a second; absent: as fast as it goes. */
+  perSecond: z.int().min(1).max(100_000).optional(),
+});
+
+/** POST /api/replays/:id/pause, resume and cancel; answered with the replay. */
+export const changeReplay = z.strictObject({ reason: z.string().trim().max(500).default('') });
+
+export const replay = z.strictObject({
+  id: z.uuid(),
+  createdAt: time,
+  who: z.string(),
+  reason: z.string(),
+  stage: z.enum(['received', 'outbound']),
+  /** '' where each message goes to where it stood. */
+  toDestination: z.string(),
+  perSecond: z.int().nullable(),
+  total: z.int(),
+  done: z.int(),
+  leftOut: z.int(),
+  state: z.enum(['running', 'paused', 'cancelled', 'completed', 'failed']),
+  /** Of one that failed: why. */
+  error: z.string(),
+  finishedAt: time.nullable(),
+});
+
+/** GET /api/replays, the latest first. */
+export const replays = z.strictObject({ replays: z.array(replay) });
+
 /** GET /api/audit */
 export const auditRecord = z.strictObject({
   at: time,
@@ -359,6 +446,16 @@ export type Change = z.output<typeof change>;
 export type ReplayLetters = z.input<typeof replayLetters>;
 export type DropLetters = z.input<typeof dropLetters>;
 export type HandledLetters = z.output<typeof handledLetters>;
+export type Alarm = z.output<typeof alarm>;
+export type Alarms = z.output<typeof alarms>;
+export type SilenceAlarm = z.input<typeof silenceAlarm>;
+export type TuneAlarm = z.input<typeof tuneAlarm>;
+export type PreviewReplay = z.input<typeof previewReplay>;
+export type ReplayPreview = z.output<typeof replayPreview>;
+export type StartReplay = z.input<typeof startReplay>;
+export type ChangeReplay = z.input<typeof changeReplay>;
+export type Replay = z.output<typeof replay>;
+export type Replays = z.output<typeof replays>;
 export type AuditRecord = z.output<typeof auditRecord>;
 export type Audit = z.output<typeof audit>;
 export type Problem = z.output<typeof problem>;

@@ -35,7 +35,7 @@ export interface ServerParts {
   readonly page?: string;
 }
 
-const builtPage = fileURLToPath(new URL('../web/dist', import.meta.url));
+const builtPage = fileURLToPath(new URL('../web/dist/site', import.meta.url));
 /** Corrected fields are the largest that is sent here. */
 const bodyLimit = 1_048_576;
 /** Asked in a minute by one session, or one address without. */

@@ -1,0 +1,210 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Alarm, Alarms, SilenceAlarm, TuneAlarm } from '../api.js';
+import { useAsked } from '../asked.js';
+import { type TextKey, useLanguage } from '../language/language.js';
+import { moment } from '../language/numbers-and-times.js';
+import { useLive } from '../live.js';
+import { Dialog, WhyField } from '../parts/dialog.js';
+import { Moment } from '../parts/known.js';
+import { Mark } from '../parts/mark.js';
+import { Page, Section } from '../parts/page.js';
+import { Empty, Failure, Shown } from '../parts/states.js';
+import { post, type RequestError } from '../request.js';
+import { hasRole, useSession } from '../session.js';
+
+type Override = NonNullable<Alarm['override']>['kind'];
+
+export function AlarmsPage(): JSX.Element {
+  const { t } = useLanguage();
+  const { alarmChanges } = useLive();
+  const mayChange = hasRole(useSession(), 'operator');
+  const asked = useAsked<Alarms>('/api/alarms', [alarmChanges]);
+  const [open, setOpen] = useState<{ alarm: Alarm; kind: Override }>();
+  return (
+    <Page title={t('alarms')} lead={t('alarmsHint')}>
+      {!mayChange && <p class="hint">{t('alarmAskOperator')}</p>}
+      <Shown asked={asked}>
+        {({ alarms }) => {
+          const isSilenced = ({ override }: Alarm): boolean => override?.kind === 'silence';
+          const groups: readonly [TextKey, Alarm[]][] = [
+            ['firing', alarms.filter((alarm) => !isSilenced(alarm) && alarm.state === 'firing')],
+            ['pending', alarms.filter((alarm) => !isSilenced(alarm) && alarm.state === 'pending')],
+            ['silenced', alarms.filter(isSilenced)],
+          ];
+          if (alarms.length === 0) return <Empty title={t('noAlarms')}>{t('noAlarmsText')}</Empty>;
+          return groups.map(
+            ([title, of]) =>
+              of.length > 0 && (
+                <Section key={title} title={t(title)} beside={<p class="beside">{of.length}</p>}>
+                  <ul class="alarms">
+                    {of.map((alarm) => (
+                      <AlarmEntry
+                        key={alarm.id}
+                        alarm={alarm}
+                        onOpen={mayChange ? (kind) => setOpen({ alarm, kind }) : undefined}
+                      />
+                    ))}
+                  </ul>
+                </Section>
+              ),
+          );
+        }}
+      </Shown>
+      {open !== undefined && (
+        <OverrideDialog
+          alarm={open.alarm}
+          kind={open.kind}
+          onDone={() => {
+            setOpen(undefined);
+            asked.reload();
+          }}
+          onClose={() => setOpen(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | undefined }): JSX.Element {
+  const language = useLanguage();
+  const { t } = language;
+  const { alarm, onOpen } = props;
+  const { of, override, severity } = alarm;
+  const address = { IntegrationFlow: `/flows/${of.name}`, Destination: '/', Hub: '/' }[of.kind];
+  return (
+    <li>
+      <p class="entry-head">
+        <Mark
+          kind={severity === 'Critical' ? 'bad' : 'warning'}
+          text={t(severity === 'Critical' ? 'severityCritical' : 'severityWarning')}
+        />
+        <a href={address}>{of.name}</a>
+        <code>{alarm.alert}</code>
+        <span class="hint">
+          {t('firingSince')} <Moment at={alarm.since} />
+        </span>
+      </p>
+      <p class="sentence" lang="en">
+        {alarm.sentence}
+      </p>
+      <p>
+        <strong>{t('whatToDo')}:</strong> <span lang="en">{alarm.whatToDo}</span>
+      </p>
+      {override !== undefined && (
+        <p class="notice">
+          {t(override.kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
+            time: moment(new Date(override.until), language),
+            who: override.by,
+            why: override.why,
+          })}
+        </p>
+      )}
+      {onOpen !== undefined && (
+        <div class="row-actions">
+          <button type="button" onClick={() => onOpen('silence')}>
+            {t('silence')} <span class="hidden">{`${of.name} ${alarm.alert}`}</span>
+          </button>
+          {Object.keys(alarm.limits).length > 0 && (
+            <button type="button" onClick={() => onOpen('tune')}>
+              {t('tune')} <span class="hidden">{`${of.name} ${alarm.alert}`}</span>
+            </button>
+          )}
+        </div>
+      )}
+    </li>
+  );
+}
+
+const LIMITS: Readonly<Record<string, TextKey>> = {
+  above: 'limitAbove',
+  after: 'limitAfter',
+  for: 'limitFor',
+};
+
+const ENDS: readonly [text: TextKey, end: (now: Date) => Date][] = [
+  ['oneHour', (now) => new Date(now.getTime() + 3_600_000)],
+  ['fourHours', (now) => new Date(now.getTime() + 4 * 3_600_000)],
+  ['untilTomorrow', (now) => morning(now, 1)],
+  // Sunday is 0: from a Monday on the next one is meant.
+  ['untilMonday', (now) => morning(now, (8 - now.getDay()) % 7 || 7)],
+];
+
+/** 08:00 of a day to come, in the reader's time zone. */
+function morning(now: Date, days: number): Date {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, 8);
+}
+
+function OverrideDialog(props: {
+  alarm: Alarm;
+  kind: Override;
+  onDone: () => void;
+  onClose: () => void;
+}): JSX.Element {
+  const language = useLanguage();
+  const { t } = language;
+  const { alarm, kind } = props;
+  const [end, setEnd] = useState(0);
+  const [why, setWhy] = useState('');
+  const [limits, setLimits] = useState(alarm.limits);
+  const [error, setError] = useState<RequestError>();
+  const [isWorking, setWorking] = useState(false);
+  const until = ENDS[end]![1](new Date());
+
+  const change = (): void => {
+    setWorking(true);
+    setError(undefined);
+    const silence: SilenceAlarm = { until: until.toISOString(), why };
+    const tune: TuneAlarm = { ...silence, limits };
+    post(`/api/alarms/${encodeURIComponent(alarm.id)}/${kind}`, kind === 'tune' ? tune : silence)
+      .then(props.onDone)
+      .catch((refused: unknown) => {
+        setError(refused as RequestError);
+        setWorking(false);
+      });
+  };
+  return (
+    <Dialog
+      title={t(kind === 'silence' ? 'silenceTitle' : 'tuneTitle')}
+      action={t(kind === 'silence' ? 'doSilence' : 'doTune')}
+      isWorking={isWorking}
+      onAction={change}
+      onClose={props.onClose}
+    >
+      <p>
+        <strong>{alarm.of.name}</strong> <code>{alarm.alert}</code>
+      </p>
+      <p>{t(kind === 'silence' ? 'silenceWhat' : 'tuneWhat')}</p>
+      {kind === 'tune' &&
+        Object.entries(limits).map(([name, value]) => (
+          <label key={name} class="field">
+            {t(LIMITS[name] ?? 'limitAbove')}
+            <input
+              type={typeof value === 'number' ? 'number' : 'text'}
+              required
+              min={0}
+              value={value}
+              onInput={({ currentTarget: { value: text } }) =>
+                setLimits({ ...limits, [name]: typeof value === 'number' ? Number(text) : text })
+              }
+            />
+          </label>
+        ))}
+      <label class="field">
+        {t('forHowLong')}
+        <select value={end} onChange={(event) => setEnd(Number(event.currentTarget.value))}>
+          {ENDS.map(([text], index) => (
+            <option key={text} value={index}>
+              {t(text)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <p class="hint">
+        {t('until')} {moment(until, language)}
+      </p>
+      <WhyField value={why} onInput={setWhy} />
+      {error !== undefined && <Failure error={error} />}
+    </Dialog>
+  );
+}
