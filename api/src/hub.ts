@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { alertNotifications } from './alert-notifications.js';
 import { allAlerts } from './alerts.js';
 import { distinct, named, textMatching, withRule } from './cel-rule.js';
+import { webConsole } from './hub-console.js';
 import { apiVersion, kubernetesName, metadata, port } from './metadata.js';
 import { cpu, duration, size } from './quantity.js';
 
@@ -80,6 +81,7 @@ const workers = z.strictObject({
       transformer: resources('transformer', '100m', '384Mi'),
       sender: resources('sender', '50m', '256Mi'),
       archivist: resources('archivist', '100m', '384Mi'),
+      console: resources('console', '50m', '384Mi'),
     })
     .prefault({})
     .describe('Processor and memory of each role.'),
@@ -177,6 +179,11 @@ export const hub = z
           .optional()
           .describe(
             'What is an alarm, for the Hub and for flows and destinations that say nothing else, and who is told. Absent: the standard of docs/alerts.md, and nobody is told.',
+          ),
+        console: webConsole
+          .optional()
+          .describe(
+            'The web console, in which people see and mend what the hub does. Absent: there is none.',
           ),
         workers: workers.prefault({}).describe('What the workers run on: image, log level, resources.'),
       })

@@ -5,8 +5,14 @@ import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
 import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
-import { deadLetterTopic, eventsTopic, outboundTopic, receivedTopic } from './topic-names.js';
-import type { ListenerConfiguration, Role, WorkerConfiguration } from './worker-configuration.js';
+import { auditTopic, deadLetterTopic, eventsTopic, outboundTopic, receivedTopic } from './topic-names.js';
+import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
+import type {
+  ListenerConfiguration,
+  SenderConfiguration,
+  TransformerConfiguration,
+  WorkerConfiguration,
+} from './worker-configuration.js';
 
 /** A Kafka topic that must exist, and its settings. */
 export interface Topic {
@@ -16,6 +22,17 @@ export interface Topic {
   readonly config: Readonly<Record<string, string>>;
   /** The resource whose messages it holds, such as `IntegrationFlow/phw-to-mpi`. */
   readonly owner: string;
+}
+
+/** What one process of a stage reads: a worker, or the console. */
+export type StageConfiguration = WorkerConfiguration | ConsoleConfiguration;
+export type Role = StageConfiguration['role'];
+
+/** Whether it takes messages from a topic to pass them on: a transformer or a sender. */
+export function passesOn(
+  configuration: StageConfiguration,
+): configuration is TransformerConfiguration | SenderConfiguration {
+  return configuration.role === 'transformer' || configuration.role === 'sender';
 }
 
 /** A kind of worker that must run, and all that one process of it must know. */
@@ -29,7 +46,7 @@ export interface Stage {
   readonly ports: readonly { readonly name: string; readonly port: number }[];
   /** Secrets whose keys must be files for each worker, under the folder that the plan was made for. Absent: none. */
   readonly secrets?: readonly SecretUse[];
-  readonly configuration: WorkerConfiguration;
+  readonly configuration: StageConfiguration;
 }
 
 export interface Plan {
@@ -82,6 +99,7 @@ export function plan(
     planDestination(hub, known.get(name)!, users, secretsFolder, topics, stages);
   }
   planArchive(hub, sound, secretsFolder, topics, stages);
+  planConsole(hub, sound, secretsFolder, topics, stages);
   return { topics, stages, problems };
 }
 
@@ -325,9 +343,8 @@ function planArchive(
   const { name, namespace } = hub.metadata;
   if (archive === undefined) return;
   const owner = `Hub/${name}`;
-  const { postgres, keysSecretName } = archive;
+  const { access, secrets } = archiveAccess(archive, secretsFolder);
   const events = eventsTopic(namespace);
-  const { files, secrets } = tlsFiles(secretsFolder, undefined, postgres.caSecretName);
   const carried = topics.map((one) => one.name);
   topics.push(topic(hub, events, eventPartitions, 0, owner));
   stages.push({
@@ -336,11 +353,7 @@ function planArchive(
     owner,
     replicas: Math.max(1, zones.length),
     ports: [],
-    secrets: [
-      { name: postgres.secretName, keys: ['username', 'password'] },
-      { name: keysSecretName, keys: ['content.key', 'identifier.key'] },
-      ...secrets,
-    ],
+    secrets,
     configuration: {
       role: 'archivist',
       stage: 'archivist',
@@ -356,6 +369,19 @@ function planArchive(
       ),
       patientIdentifiers: archive.patientIdentifiers,
       retentionMs: durationToMs(archive.retention),
+      ...access,
+    },
+  });
+}
+
+/** How a process reaches the archive, and the Secrets that it needs for that. */
+function archiveAccess(
+  { postgres, keysSecretName }: NonNullable<Hub['spec']['archive']>,
+  secretsFolder: string,
+): { access: NonNullable<ConsoleConfiguration['archive']>; secrets: SecretUse[] } {
+  const { files, secrets } = tlsFiles(secretsFolder, undefined, postgres.caSecretName);
+  return {
+    access: {
       database: {
         host: postgres.host,
         port: postgres.port,
@@ -367,7 +393,125 @@ function planArchive(
       contentKeyFile: `${secretsFolder}/${keysSecretName}/content.key`,
       identifierKeyFile: `${secretsFolder}/${keysSecretName}/identifier.key`,
     },
+    secrets: [
+      { name: postgres.secretName, keys: ['username', 'password'] },
+      { name: keysSecretName, keys: ['content.key', 'identifier.key'] },
+      ...secrets,
+    ],
+  };
+}
+
+/** The web console and the topic of its audit; nothing where the Hub has none. */
+function planConsole(
+  hub: Hub,
+  flows: readonly IntegrationFlow[],
+  secretsFolder: string,
+  topics: Topic[],
+  stages: Stage[],
+): void {
+  const { archive, console: wish, kafka, workers, zones } = hub.spec;
+  const { name, namespace } = hub.metadata;
+  if (wish === undefined) return;
+  const { oidc, publicUrl = null, session } = wish;
+  const owner = `Hub/${name}`;
+  const audit = topic(hub, auditTopic(namespace), 1, 0, owner);
+  // Who read what is asked for years later, and is little.
+  topics.push({ ...audit, config: { ...audit.config, 'retention.ms': '-1' } });
+  const reached = archive && archiveAccess(archive, secretsFolder);
+  const provider = tlsFiles(secretsFolder, undefined, oidc?.caSecretName);
+  stages.push({
+    name: 'console',
+    role: 'console',
+    owner,
+    // Sessions and what it has seen of an hour are in its memory.
+    replicas: 1,
+    ports: [{ name: 'console', port: wish.port }],
+    secrets: [
+      ...(reached?.secrets ?? []),
+      ...(oidc ? [{ name: oidc.secretName, keys: ['client-secret'] }] : []),
+      ...provider.secrets,
+    ],
+    configuration: {
+      role: 'console',
+      stage: 'console',
+      namespace,
+      kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
+      health,
+      logLevel: workers.logLevel,
+      hub: name,
+      listen: { host: '0.0.0.0', port: wish.port },
+      publicUrl,
+      login: oidc
+        ? {
+            issuer: oidc.issuer,
+            clientId: oidc.clientId,
+            clientSecretFile: `${secretsFolder}/${oidc.secretName}/client-secret`,
+            caFile: provider.files.caFile,
+            scopes: [...new Set(['openid', ...oidc.scopes])],
+            rolesClaim: oidc.rolesClaim,
+            roles: oidc.roles,
+          }
+        : null,
+      session: { idleMs: durationToMs(session.idle), absoluteMs: durationToMs(session.absolute) },
+      auditTopic: audit.name,
+      archive: reached?.access ?? null,
+      workers: { host: workersService(name, namespace), port: health.httpPort },
+      plan: consolePlan(flows, zones, stages),
+    },
   });
+}
+
+/** The name whose addresses are those of all workers of a Hub. */
+export function workersService(hub: string, namespace: string): string {
+  return `${hub}-workers.${namespace}.svc`;
+}
+
+function consolePlan(
+  flows: readonly IntegrationFlow[],
+  zones: readonly string[],
+  stages: readonly Stage[],
+): ConsolePlan {
+  const configurations = stages.map(({ configuration }) => configuration);
+  const ofRole = <R extends WorkerConfiguration['role']>(
+    role: R,
+  ): Extract<WorkerConfiguration, { role: R }>[] =>
+    configurations.filter((one): one is Extract<WorkerConfiguration, { role: R }> => one.role === role);
+  const transformers = ofRole('transformer');
+  return {
+    zones: [...zones],
+    workers: null,
+    flows: ofRole('listener').map(
+      ({ flow: name, stage, ordering, charset, deadLetterTopic: deadLetters }) => {
+        const { spec } = flows.find(({ metadata }) => metadata.name === name)!;
+        const transformer = transformers.find(({ flow }) => flow === name);
+        return {
+          name,
+          ordering,
+          contentPolicy: spec.contentPolicy,
+          charset,
+          listener: stage,
+          transformer: transformer
+            ? {
+                stage: transformer.stage,
+                group: transformer.group,
+                topic: transformer.topic,
+                mapping: transformer.mapping,
+              }
+            : null,
+          destinations: spec.destinations.map((destination) => destination.name),
+          deadLetterTopic: deadLetters,
+        };
+      },
+    ),
+    destinations: ofRole('sender').map((sender) => ({
+      name: sender.destination,
+      sender: sender.stage,
+      group: sender.group,
+      topic: sender.topic,
+      deadLetterTopic: sender.deadLetterTopic,
+      messagesPerMinute: sender.messagesPerMinute,
+    })),
+  };
 }
 
 function topic(hub: Hub, name: string, partitions: number, largestMessage: number, owner: string): Topic {

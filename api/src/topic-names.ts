@@ -14,3 +14,6 @@ export const deadLetterTopic = (namespace: string, flowOrDestination: string): s
 
 /** What the stages tell of messages. */
 export const eventsTopic = (namespace: string): string => `ihub.${namespace}.events`;
+
+/** Who has read, replayed, dropped and silenced what in the console. */
+export const auditTopic = (namespace: string): string => `ihub.${namespace}.audit`;

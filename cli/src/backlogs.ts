@@ -1,7 +1,7 @@
 /** What waits in front of each stage: the messages of its topic that its group has yet to take. */
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Stage } from '@integration-hub/api';
+import { passesOn, type Stage } from '@integration-hub/api';
 import { type GroupProgress, TopicAdmin } from '@integration-hub/kafka';
 
 /** A number of messages. */
@@ -70,7 +70,7 @@ export class Backlogs {
     for (const stage of this.#stages) {
       if (this.#stopping.signal.aborted) return;
       const { configuration } = stage;
-      if (configuration.role === 'listener' || configuration.role === 'archivist') continue;
+      if (!passesOn(configuration)) continue;
       const measured = await measure(admin, configuration, this.#measured.get(stage));
       this.#measured.set(stage, measured);
     }

@@ -124,6 +124,8 @@ function does({ configuration, ports }: Stage): string {
       const { host, port, name } = configuration.database;
       return `keeps all of them in PostgreSQL at ${host}:${port}, database ${name}`;
     }
+    case 'console':
+      return `serves the web console on port ${configuration.listen.port}`;
   }
 }
 
@@ -133,7 +135,8 @@ function topicCells({ name, partitions, replicationFactor, config }: Topic): str
       ? '1 copy'
       : `${replicationFactor} copies, ${config['min.insync.replicas']!} in sync`;
   const days = Number(config['retention.ms']) / 86_400_000;
-  return ['topic', name, counted(partitions, 'partition'), `${copies}, kept ${Number(days.toFixed(1))} days`];
+  const kept = days < 0 ? 'kept for ever' : `kept ${Number(days.toFixed(1))} days`;
+  return ['topic', name, counted(partitions, 'partition'), `${copies}, ${kept}`];
 }
 
 function counted(number: number, what: string): string {

@@ -60,6 +60,8 @@ export function place({ stage: { configuration } }: WorkerProcess): string {
       return `delivers to ${configuration.mllp.host}:${configuration.mllp.port}`;
     case 'archivist':
       return `PostgreSQL on port ${configuration.database.port}`;
+    case 'console':
+      return `http://localhost:${configuration.listen.port}`;
   }
 }
 
@@ -76,6 +78,7 @@ export function countsText(hub: LocalHub, backlogs: Backlogs, worker: WorkerProc
     transformer: `${waiting}transformed ${transformed}, dead letters ${deadLetters}`,
     sender: `${waiting}sent ${sent}, failed tries ${failures}, dead letters ${deadLetters}`,
     archivist: `archived ${counts.archived}`,
+    console: '',
   };
   return shown[worker.stage.role];
 }

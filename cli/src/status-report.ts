@@ -189,7 +189,7 @@ export async function flowReport(
   };
 }
 
-const roles = ['listener', 'transformer', 'sender', 'archivist'];
+const roles = ['listener', 'transformer', 'sender', 'archivist', 'console'];
 
 function inOrder(one: StageReport, other: StageReport): number {
   return roles.indexOf(one.role) - roles.indexOf(other.role) || (one.name < other.name ? -1 : 1);

@@ -1,5 +1,5 @@
 /** What can be wrong with a worker's configuration beyond its form: expressions, paths, names of mappings. */
-import type { WorkerConfiguration } from '@integration-hub/api';
+import type { StageConfiguration } from '@integration-hub/api';
 import {
   BadMappingError,
   ConditionError,
@@ -16,7 +16,7 @@ import { compileTransformation } from './transformer/transformer.js';
  * wrong before it starts one.
  * @returns a sentence, or undefined where all is well
  */
-export function checkConfiguration(configuration: WorkerConfiguration): string | undefined {
+export function checkConfiguration(configuration: StageConfiguration): string | undefined {
   try {
     if (configuration.role === 'listener') {
       compileAcceptance(configuration);

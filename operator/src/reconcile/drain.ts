@@ -247,9 +247,10 @@ function flowLegs(running: readonly WorkerConfiguration[]): Leg[] {
 /** What the archivist has still to take of a resource's own topics, which it is not given any more afterwards. */
 function archiveLegs(world: World, subject: Subject): Leg[] {
   const plan = world.plans.of(subject.namespace);
-  const [stage] = plan.hub === undefined ? [] : plan.share(`Hub/${plan.hub.metadata.name}`).stages;
-  if (stage?.configuration.role !== 'archivist') return [];
-  const { group, topics } = stage.configuration;
+  const stages = plan.hub === undefined ? [] : plan.share(`Hub/${plan.hub.metadata.name}`).stages;
+  const archivist = stages.map(({ configuration }) => configuration).find(({ role }) => role === 'archivist');
+  if (archivist?.role !== 'archivist') return [];
+  const { group, topics } = archivist;
   return ownTopics(world, subject)
     .filter((topic) => topics.includes(topic))
     .map((topic) => ({ group, topic }));

@@ -94,6 +94,17 @@ export function archivingFinding(archivist: StageState | undefined): Finding {
   return { type, status: 'True', reason: 'Archiving', message: `${archivist.ready} archivists are ready.` };
 }
 
+/** ConsoleServed: whether people reach the console. Messages go on without it. */
+export function consoleFinding(console: StageState | undefined): Finding {
+  const type = 'ConsoleServed';
+  const found = console && workersFinding(console);
+  if (console === undefined || found !== undefined) {
+    const { reason, message } = found ?? { reason: 'NoWorker', message: 'The console does not run yet.' };
+    return { type, status: 'False', reason, message };
+  }
+  return { type, status: 'True', reason: 'Served', message: 'The console is ready.' };
+}
+
 /** What is known of one group's way through its topic, beside its workers. */
 export interface Way {
   readonly state: StageState | undefined;

@@ -1,5 +1,5 @@
 /** Makes the world as one resource says, however it came to be as it is. */
-import { deadLetterTopic, type IntegrationFlow, type Topic } from '@integration-hub/api';
+import { deadLetterTopic, passesOn, type IntegrationFlow, type Topic } from '@integration-hub/api';
 import { checkConfiguration } from '@integration-hub/workers';
 import { ApiError } from '../kubernetes/api-error.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
@@ -9,6 +9,7 @@ import { readiness, type Finding } from './conditions.js';
 import { Drains } from './drain.js';
 import {
   archivingFinding,
+  consoleFinding,
   brokersFinding,
   deliveringFinding,
   listeningFinding,
@@ -126,9 +127,7 @@ export class Reconciler {
     );
     const stages = [...share.stages, ...downstream.flatMap((one) => one.stages)];
     const backlogs = stages.flatMap(({ configuration }) =>
-      configuration.role === 'listener' || configuration.role === 'archivist'
-        ? []
-        : [{ group: configuration.group, topic: configuration.topic }],
+      passesOn(configuration) ? [{ group: configuration.group, topic: configuration.topic }] : [],
     );
     kafka.wish(key, {
       topics,
@@ -161,15 +160,15 @@ export class Reconciler {
       findings.push(unused);
     } else {
       const ways = stages.flatMap(({ configuration }, index): Way[] =>
-        configuration.role === 'listener' || configuration.role === 'archivist'
-          ? []
-          : [
+        passesOn(configuration)
+          ? [
               {
                 stage: configuration.stage,
                 state: states[index],
                 backlog: kafka.backlog(configuration.group, configuration.topic),
               },
-            ],
+            ]
+          : [],
       );
       findings.push(deliveringFinding(ways, world.now()));
     }
@@ -295,7 +294,10 @@ export class Reconciler {
       topicsReady: kafka.topics(topics).state === 'ready',
       kafka,
     });
-    const archivists = share.stages.map((stage) => archivingFinding(observe(world, namespace, stage.name)));
+    const own = share.stages.map(({ name, role }) => {
+      const state = observe(world, namespace, name);
+      return role === 'console' ? consoleFinding(state) : archivingFinding(state);
+    });
     const type = 'KafkaReachable';
     const servers = plan.hub.spec.kafka.bootstrapServers.join(', ');
     const reachable: Finding = kafka.reached
@@ -313,7 +315,7 @@ export class Reconciler {
         readiness([reachable], 'Flows of this namespace can run.'),
         reachable,
         ...(zones === undefined ? [] : [zones]),
-        ...archivists,
+        ...own,
         ...(refusal === undefined ? [] : [refusalFinding(refusal)]),
       ],
       {
