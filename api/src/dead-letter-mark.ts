@@ -16,6 +16,8 @@ export interface DeadLetterMark {
   readonly time: string;
   /** The topic that it was written to again; empty where it was dropped. */
   readonly target: string;
+  /** The places of the message that were changed before it was sent again, as `PID-7`; without values. */
+  readonly corrected: readonly string[];
 }
 
 const typePrefix = 'dev.integrationhub.dead-letter.';
@@ -32,6 +34,7 @@ export function markHeaders(mark: DeadLetterMark): RecordHeaders {
     ce_who: mark.who,
     ce_why: mark.why,
     ce_target: mark.target,
+    ce_corrected: mark.corrected.join(' '),
   };
 }
 
@@ -48,5 +51,8 @@ export function readMark(headers: Readonly<Record<string, Buffer | undefined>>):
     why: text('ce_why'),
     time: text('ce_time'),
     target: text('ce_target'),
+    corrected: text('ce_corrected')
+      .split(' ')
+      .filter((path) => path !== ''),
   };
 }

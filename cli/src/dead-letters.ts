@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { colours } from './colours.js';
-import type { DeadLetter, DeadLetterFilter, Handling, Planned } from './dead-letter-box.js';
+import type { DeadLetter, DeadLetterBox, DeadLetterFilter, Handling, Planned } from '@integration-hub/kafka';
 import { kafkaConnection, type KafkaOptions } from './kafka-address.js';
 import { UsageError } from './usage-error.js';
 
@@ -109,13 +109,10 @@ function filterOf(ids: readonly string[], options: Options): DeadLetterFilter {
   };
 }
 
-async function withBox<T>(
-  options: Options,
-  work: (box: import('./dead-letter-box.js').DeadLetterBox) => Promise<T>,
-): Promise<T> {
+async function withBox<T>(options: Options, work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
   const connection = await kafkaConnection(options);
-  const { DeadLetterBox } = await import('./dead-letter-box.js');
-  const box = await DeadLetterBox.open(connection, options.namespace);
+  const kafka = await import('@integration-hub/kafka');
+  const box = await kafka.DeadLetterBox.open(connection, options.namespace);
   try {
     return await work(box);
   } finally {

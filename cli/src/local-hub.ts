@@ -21,6 +21,8 @@ export interface LocalHubOptions {
   readonly secrets?: LocalSettings['secrets'];
   /** Whether to keep messages in an embedded PostgreSQL. */
   readonly archive?: boolean | undefined;
+  /** Whether to have the web console, and on which port of this machine. */
+  readonly consolePort?: number | undefined;
   /** Is told in a sentence what goes on. */
   readonly onProgress: (sentence: string) => void;
 }
@@ -30,24 +32,30 @@ const stopOrder = ['listener', 'transformer', 'sender', 'archivist'] as const;
 
 export class LocalHub {
   readonly bootstrapServers: readonly string[];
+  /** Those on the road of messages, and the archivist. */
   readonly workers: readonly WorkerProcess[];
+  /** The web console's process, where there is one. */
+  readonly console: WorkerProcess | undefined;
   readonly #counts: ReadonlyMap<WorkerProcess, StageCounts>;
   readonly #broker: EmbeddedBroker | undefined;
   readonly #archive: LocalArchive | undefined;
   readonly #lock: string;
+  /** Done once the console has been told of all workers so far. */
+  #told: Promise<void> = Promise.resolve();
   readonly #onProgress: (sentence: string) => void;
 
   private constructor(
     bootstrapServers: readonly string[],
-    workers: readonly WorkerProcess[],
+    processes: readonly WorkerProcess[],
     broker: EmbeddedBroker | undefined,
     archive: LocalArchive | undefined,
     lock: string,
     onProgress: (sentence: string) => void,
   ) {
     this.bootstrapServers = bootstrapServers;
-    this.workers = workers;
-    this.#counts = new Map(workers.map((worker) => [worker, new StageCounts()]));
+    this.workers = processes.filter(({ stage }) => stage.role !== 'console');
+    this.console = processes.find(({ stage }) => stage.role === 'console');
+    this.#counts = new Map(this.workers.map((worker) => [worker, new StageCounts()]));
     this.#broker = broker;
     this.#archive = archive;
     this.#lock = lock;
@@ -61,7 +69,7 @@ export class LocalHub {
    * @throws BrokerError where Kafka can't be had
    */
   static async start(manifests: Manifests, options: LocalHubOptions): Promise<LocalHub> {
-    const { directory, kafka, addresses, secrets, onProgress } = options;
+    const { directory, kafka, addresses, secrets, consolePort, onProgress } = options;
     // Wrong manifests are told of before anything is fetched or started.
     planLocally(manifests, {
       bootstrapServers: [kafka ?? '127.0.0.1:1'],
@@ -69,6 +77,7 @@ export class LocalHub {
       addresses,
       secrets,
       archive: options.archive ? { port: 1, database: 'archive', secrets: directory } : undefined,
+      consolePort,
     });
     const lock = await takeLock(directory);
     let broker: EmbeddedBroker | undefined;
@@ -89,7 +98,8 @@ export class LocalHub {
         onProgress('starting PostgreSQL');
         archive = await LocalArchive.start(directory, onProgress);
       }
-      const plan = planLocally(manifests, { bootstrapServers, embedded, addresses, secrets, archive });
+      const settings = { bootstrapServers, embedded, addresses, secrets, archive, consolePort };
+      const plan = planLocally(manifests, settings);
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);
       const admin = await TopicAdmin.connect({
@@ -100,10 +110,11 @@ export class LocalHub {
       } finally {
         await admin.close();
       }
-      const workers = plan.stages.map((stage) => new WorkerProcess(stage, directory));
-      const hub = new LocalHub(bootstrapServers, workers, broker, archive, lock, onProgress);
-      onProgress(`starting ${workers.length} workers`);
-      await Promise.all(workers.map((worker) => worker.start()));
+      const processes = plan.stages.map((stage) => new WorkerProcess(stage, directory));
+      const hub = new LocalHub(bootstrapServers, processes, broker, archive, lock, onProgress);
+      onProgress(`starting ${hub.workers.length} workers`);
+      for (const worker of hub.workers) worker.on('state', () => hub.#tellConsole());
+      await Promise.all(processes.map((one) => one.start()));
       return hub;
     } catch (error) {
       await archive?.stop();
@@ -118,12 +129,34 @@ export class LocalHub {
     return this.#broker?.exited ?? new Promise(() => undefined);
   }
 
+  /** Where the console is, for a browser on this machine. */
+  get consoleUrl(): string | undefined {
+    const configuration = this.console?.stage.configuration;
+    return configuration?.role === 'console' ? `http://localhost:${configuration.listen.port}` : undefined;
+  }
+
   counts(worker: WorkerProcess): Counts {
     return this.#counts.get(worker)!.counts;
   }
 
   async refreshCounts(): Promise<void> {
     await Promise.all([...this.#counts].map(([worker, counts]) => counts.refresh(worker)));
+  }
+
+  /** Tells the console where workers are: each has another port whenever it starts. */
+  #tellConsole(): void {
+    const configuration = this.console?.stage.configuration;
+    if (this.console === undefined || configuration?.role !== 'console') return;
+    const workers = this.workers.flatMap(({ stage, httpPort: port }) =>
+      port === undefined ? [] : [{ stage: stage.name, host: '127.0.0.1', port }],
+    );
+    const plan = { ...configuration.plan, workers };
+    const { console } = this;
+    this.#told = this.#told
+      .then(() => console.configure({ ...configuration, plan }))
+      .catch((error: unknown) =>
+        this.#onProgress(`the console can't be told of workers: ${(error as Error).message}`),
+      );
   }
 
   /** Process id of the archive's PostgreSQL, where there is one. */
@@ -133,6 +166,8 @@ export class LocalHub {
 
   /** Stops listeners, then transformers, senders, archivist, then what they use; each finishes what it has taken. */
   async stop(): Promise<void> {
+    // Messages need no console.
+    await this.console?.stop();
     for (const role of stopOrder) {
       const workers = this.workers.filter((worker) => worker.stage.role === role);
       if (workers.length === 0) continue;
@@ -185,17 +220,22 @@ function isRunning(pid: number): boolean {
 
 async function refuseTakenPorts(stages: readonly Stage[]): Promise<void> {
   for (const { owner, configuration } of stages) {
-    if (configuration.role !== 'listener') continue;
+    if (configuration.role !== 'listener' && configuration.role !== 'console') continue;
     const { host, port } = configuration.listen;
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, host, () => server.close(() => resolve(true)));
-    });
-    if (!free) {
-      throw new UsageError(
-        `${owner}: port ${port} is in use on this machine: free it, or change spec.listener.mllp.port`,
-      );
-    }
+    if (await isFree(port, host)) continue;
+    const [what, other] =
+      configuration.role === 'listener'
+        ? [owner, 'change spec.listener.mllp.port']
+        : ['console', 'give another --console-port'];
+    throw new UsageError(`${what}: port ${port} is in use on this machine: free it, or ${other}`);
   }
+}
+
+/** Whether something could listen on a port of this machine. */
+export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }

@@ -4,6 +4,7 @@ import {
   hub as hubSchema,
   plan,
   problemText,
+  type ArchivistConfiguration,
   type Destination,
   type Hub,
   type IntegrationFlow,
@@ -25,6 +26,8 @@ export interface LocalSettings {
   readonly secrets?: string | undefined;
   /** The PostgreSQL on this machine; absent: there is no archive, whatever the Hub says. */
   readonly archive?: LocalArchivePlace | undefined;
+  /** Port of the console; absent: there is none, whatever the Hub says. */
+  readonly consolePort?: number | undefined;
 }
 
 export interface LocalArchivePlace {
@@ -78,7 +81,7 @@ export function soundPlan(
 
 function refuseMissingSecrets(stages: readonly Stage[], folder: string | undefined): void {
   const wrong = stages.flatMap(({ owner, configuration, secrets = [] }) => {
-    if (configuration.role === 'archivist') return []; // It is given its own.
+    if (configuration.role === 'archivist' || configuration.role === 'console') return []; // They are given their own.
     const needed = secrets.flatMap(({ name, keys }) => keys.map((key) => `${name}/${key}`));
     if (needed.length > 0 && folder === undefined) {
       return [`${owner} uses TLS: give --secrets DIR, a folder that holds ${needed.join(', ')}`];
@@ -111,7 +114,10 @@ export function plainHub(bootstrapServers: readonly string[]): Hub {
   });
 }
 
-function localHub(found: Hub | undefined, { bootstrapServers, embedded, archive }: LocalSettings): Hub {
+function localHub(
+  found: Hub | undefined,
+  { bootstrapServers, embedded, archive, consolePort }: LocalSettings,
+): Hub {
   const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
   return {
@@ -125,6 +131,11 @@ function localHub(found: Hub | undefined, { bootstrapServers, embedded, archive 
         postgres: { host: loopback, port: archive.port, database: archive.database, secretName: 'archive' },
         keysSecretName: 'archive',
       },
+      // Without a login: it is reached from this machine only.
+      console:
+        consolePort === undefined
+          ? undefined
+          : { port: consolePort, session: { idle: '24h', absolute: '7d' } },
     },
   };
 }
@@ -144,14 +155,27 @@ function onThisMachine(stage: Stage, archive: LocalArchivePlace | undefined): St
     return { ...stage, replicas: 1, configuration: { ...configuration, health, listen } };
   }
   if (configuration.role === 'archivist') {
-    const file = (key: string): string => resolve(archive!.secrets, key);
-    const database = {
-      ...configuration.database,
-      userFile: file('username'),
-      passwordFile: file('password'),
-    };
-    const keys = { contentKeyFile: file('content.key'), identifierKeyFile: file('identifier.key') };
-    return { ...stage, replicas: 1, configuration: { ...configuration, health, database, ...keys } };
+    const access = archiveAccess(configuration, archive!);
+    return { ...stage, replicas: 1, configuration: { ...configuration, health, ...access } };
+  }
+  if (configuration.role === 'console') {
+    const listen = { ...configuration.listen, host: loopback };
+    const access = configuration.archive && archiveAccess(configuration.archive, archive!);
+    const own = { health, listen, archive: access, workers: null };
+    return { ...stage, configuration: { ...configuration, ...own } };
   }
   return { ...stage, replicas: 1, configuration: { ...configuration, health } };
+}
+
+/** With the files of the PostgreSQL on this machine. */
+function archiveAccess(
+  { database }: Pick<ArchivistConfiguration, 'database'>,
+  { secrets }: LocalArchivePlace,
+): Pick<ArchivistConfiguration, 'database' | 'contentKeyFile' | 'identifierKeyFile'> {
+  const file = (key: string): string => resolve(secrets, key);
+  return {
+    database: { ...database, userFile: file('username'), passwordFile: file('password') },
+    contentKeyFile: file('content.key'),
+    identifierKeyFile: file('identifier.key'),
+  };
 }

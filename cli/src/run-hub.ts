@@ -1,13 +1,15 @@
 /** What `ihub up` does: starts a hub on this machine, shows it, and stops it when it is told to. */
 import { createLogUpdate } from 'log-update';
 import { Backlogs } from './backlogs.js';
-import { LocalHub } from './local-hub.js';
+import { freePort } from '@integration-hub/kafka';
+import { isFree, LocalHub } from './local-hub.js';
 import { readManifests } from './manifests.js';
 import { countsText, drawScreen, place } from './screen.js';
 import { onStopSignal } from './stop-signal.js';
 import { UsageError } from './usage-error.js';
 
 const refreshMs = 1_000;
+const usualConsolePort = 8090;
 
 /** The options as they were typed. */
 export interface UpOptions {
@@ -17,6 +19,8 @@ export interface UpOptions {
   readonly destination?: string[];
   readonly secrets?: string;
   readonly archive?: boolean;
+  readonly console: boolean;
+  readonly consolePort?: number;
   readonly json?: boolean;
 }
 
@@ -42,6 +46,7 @@ export async function runHub(options: UpOptions): Promise<void> {
     addresses,
     secrets: options.secrets,
     archive: options.archive,
+    consolePort: options.console ? await consolePort(options.consolePort) : undefined,
     onProgress: (sentence) => show.progress(sentence),
   });
   const backlogs = new Backlogs(
@@ -51,11 +56,12 @@ export async function runHub(options: UpOptions): Promise<void> {
   let wasReady = false;
   const refresh = (): void => {
     show.hub(hub, backlogs);
-    const ready = hub.workers.every((worker) => worker.state === 'running');
+    const ready =
+      hub.workers.every((worker) => worker.state === 'running') && hub.console?.state !== 'starting';
     if (ready && !wasReady) show.ready(hub);
     wasReady ||= ready;
   };
-  for (const worker of hub.workers) worker.on('state', refresh);
+  for (const one of [...hub.workers, ...(hub.console ? [hub.console] : [])]) one.on('state', refresh);
   const timer = setInterval(() => void hub.refreshCounts().then(refresh), refreshMs);
 
   const kafkaEnded = await Promise.race([stop.then(() => false), hub.kafkaEnded.then(() => true)]);
@@ -66,6 +72,12 @@ export async function runHub(options: UpOptions): Promise<void> {
   await hub.stop();
   show.done(hub);
   if (kafkaEnded) throw new Error(`Kafka ended by itself; ${options.data}/logs/kafka.log says why`);
+}
+
+/** The port that was asked for, else the usual one, or another where that is taken. */
+async function consolePort(asked: number | undefined): Promise<number> {
+  if (asked !== undefined) return asked;
+  return (await isFree(usualConsolePort)) ? usualConsolePort : freePort();
 }
 
 function readAddress(text: string): [string, { host: string; port: number }] {
@@ -132,6 +144,7 @@ class Lines implements Show {
   }
   ready(hub: LocalHub): void {
     console.log(`ready: ${hub.workers.length} workers run`);
+    if (hub.consoleUrl !== undefined) console.log(`console: ${hub.consoleUrl}`);
   }
   done(): void {
     console.log('stopped');
@@ -165,7 +178,7 @@ class JsonLines implements Show {
     }
   }
   ready(hub: LocalHub): void {
-    this.#write({ event: 'ready', kafka: hub.bootstrapServers });
+    this.#write({ event: 'ready', kafka: hub.bootstrapServers, console: hub.consoleUrl });
   }
   done(): void {
     this.#write({ event: 'stopped' });

@@ -31,6 +31,7 @@ export function drawScreen(hub: LocalHub, backlogs: Backlogs, data: string, colu
     `${colours.bold('Integration Hub')}  Kafka ${hub.bootstrapServers.join(', ')}  ${colours.dim('Ctrl-C stops')}`,
     '',
     ...lines.map((line) => (colours.isColorSupported ? line : line.slice(0, columns))),
+    ...(hub.consoleUrl === undefined ? [] : ['', `console  ${hub.consoleUrl}`]),
     ...deadLettersHint(hub, data),
   ];
 }

@@ -1,5 +1,6 @@
 /** `ihub up`: runs every flow under a path on this machine, until it is told to stop. */
 import type { Command } from 'commander';
+import { wholeNumber } from './option-value.js';
 import type { UpOptions } from './run-hub.js';
 
 /** Adds the command to the program. */
@@ -19,6 +20,12 @@ export function register(program: Command): void {
       'where the Secrets of TLS are: <folder>/<secret>/tls.crt, tls.key and ca.crt',
     )
     .option('--archive', 'keep messages in an embedded PostgreSQL, for ihub search and ihub trace')
+    .option('--no-console', 'without the web console')
+    .option(
+      '--console-port <port>',
+      'its port; default: 8090, or another where that is taken',
+      wholeNumber('--console-port', 1, 65_535),
+    )
     .option('--data <folder>', 'where messages, offsets, logs and settings are kept', '.ihub')
     .option('--json', 'write one JSON object a line for each change, for programs')
     .addHelpText(

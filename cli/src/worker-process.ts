@@ -1,9 +1,10 @@
 /** One stage as a process on this machine: started, watched, started again when it ends by itself, stopped. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Stage } from '@integration-hub/api';
+import type { Stage, StageConfiguration } from '@integration-hub/api';
+import { consoleProgram } from '@integration-hub/console';
 import { workerProgram } from '@integration-hub/workers';
 
 export type WorkerState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped';
@@ -55,8 +56,15 @@ export class WorkerProcess extends EventEmitter<{ state: [] }> {
   async start(): Promise<void> {
     await mkdir(join(this.#configurationFile, '..'), { recursive: true });
     await mkdir(join(this.logFile, '..'), { recursive: true });
-    await writeFile(this.#configurationFile, JSON.stringify(this.stage.configuration, null, 2));
+    await this.configure(this.stage.configuration);
     await this.#spawn();
+  }
+
+  /** Writes what it reads; a process that runs notices only what its role reads again. */
+  async configure(configuration: StageConfiguration): Promise<void> {
+    // In one step: it may be read at any time.
+    await writeFile(`${this.#configurationFile}.new`, JSON.stringify(configuration, null, 2));
+    await rename(`${this.#configurationFile}.new`, this.#configurationFile);
   }
 
   /** Asks the worker to stop and waits until it has. */
@@ -72,7 +80,8 @@ export class WorkerProcess extends EventEmitter<{ state: [] }> {
   async #spawn(): Promise<void> {
     const log = await open(this.logFile, 'a');
     // A group of its own: Ctrl-C in the terminal is for us, who stop the workers in their order.
-    const child = spawn(process.execPath, [workerProgram, '--config', this.#configurationFile], {
+    const program = this.stage.role === 'console' ? consoleProgram : workerProgram;
+    const child = spawn(process.execPath, [program, '--config', this.#configurationFile], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
     });

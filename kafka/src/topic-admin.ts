@@ -259,6 +259,26 @@ export class TopicAdmin {
     return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
   }
 
+  /**
+   * Reads one record.
+   *
+   * @returns undefined where there is none at this offset, any more or ever
+   * @throws KafkaError READ_TIMED_OUT
+   */
+  async readOne(topic: string, partition: number, offset: bigint): Promise<IncomingRecord | undefined> {
+    let found: IncomingRecord | undefined;
+    await this.#read(topic, {
+      from: new Map([[partition, offset]]),
+      timeoutMs: 30_000,
+      onRecord: (record) => {
+        if (record.partition !== partition) return true;
+        if (record.offset === offset) found = record;
+        return false;
+      },
+    });
+    return found;
+  }
+
   /** Reads from given offsets, else from the beginning, to the present end, or until `onRecord` wants no more. */
   async #read(
     topic: string,

@@ -12,12 +12,10 @@ import {
   receivedTopic,
   recordHeaders,
 } from '@integration-hub/api';
-import {
-  ExclusiveWriter,
-  type KafkaConnection,
-  type OutgoingRecord,
-  TopicAdmin,
-} from '@integration-hub/kafka';
+import type { KafkaConnection } from './connection.js';
+import { ExclusiveWriter } from './exclusive-writer.js';
+import type { IncomingRecord, OutgoingRecord } from './record.js';
+import { TopicAdmin } from './topic-admin.js';
 
 /** A message that a stage could not process. */
 export interface DeadLetter {
@@ -53,15 +51,31 @@ export interface Handling {
   readonly why: string;
   /** Replay what listeners have refused, too. */
   readonly rejected: boolean;
-  /** The topic to write to in place of the one that the letter came from. */
-  readonly to?: string;
+  /** The topic to write to in place of the one that the letter came from; undefined of a letter: that one. */
+  readonly to?: string | ((letter: DeadLetter) => string | undefined);
+  /** What a person has made of letters, by their ids. */
+  readonly corrected?: ReadonlyMap<string, CorrectedLetter>;
+}
+
+/** A letter's message as it is to be sent again, and the key of its order. */
+export interface CorrectedLetter {
+  readonly bytes: Buffer;
+  readonly key: Buffer | null;
+  /** The places that a person has changed, as `PID-7`; for the record, so without values. */
+  readonly paths: readonly string[];
+}
+
+/** Why a letter can't be replayed. */
+export interface Obstacle {
+  readonly code: 'TRUNCATED' | 'REJECTED' | 'NO_TOPIC';
+  readonly sentence: string;
 }
 
 /** A letter, and where it goes or why it can't be replayed. */
 export interface Planned {
   readonly letter: DeadLetter;
   readonly target: string;
-  readonly obstacle: string | undefined;
+  readonly obstacle: Obstacle | undefined;
 }
 
 /** Letters of one transaction. */
@@ -145,18 +159,48 @@ export class DeadLetterBox {
       const mark = readMark(headers);
       if (mark !== undefined) marks.set(mark.letter, mark);
     }
-    const letters: DeadLetter[] = [];
-    for (const { partition, offset, key, value, headers } of records) {
-      const reason = readDeadLetterReason(headers);
-      if (reason === undefined) continue;
-      const place = `${partition}/${offset}`;
-      const description = readDescription(headers);
-      const [id, mark] = [`${owner}/${place}`, marks.get(place)];
-      const letter = { id, topic, partition, owner, description, reason, key, bytes: value, mark };
-      if (meets(letter, filter)) letters.push(letter);
-    }
-    return letters;
+    return records
+      .flatMap((record) => readLetter(owner, record, marks) ?? [])
+      .filter((letter) => meets(letter, filter));
   }
+
+  /**
+   * The letter at a place, without what was done with it.
+   *
+   * @returns undefined where there is none, any more or ever
+   */
+  async one(owner: string, partition: number, offset: bigint): Promise<DeadLetter | undefined> {
+    const record = await this.#admin.readOne(deadLetterTopic(this.#namespace, owner), partition, offset);
+    return record && readLetter(owner, record, new Map());
+  }
+}
+
+/**
+ * Reads a letter from a record of its owner's dead-letter topic.
+ *
+ * @param marks what was done with letters, by partition/offset
+ * @returns undefined where the record is none
+ */
+export function readLetter(
+  owner: string,
+  { topic, partition, offset, key, value, headers }: IncomingRecord,
+  marks: ReadonlyMap<string, DeadLetterMark>,
+): DeadLetter | undefined {
+  const reason = readDeadLetterReason(headers);
+  if (reason === undefined) return undefined;
+  const place = `${partition}/${offset}`;
+  const [id, mark] = [`${owner}/${place}`, marks.get(place)];
+  return {
+    id,
+    topic,
+    partition,
+    owner,
+    description: readDescription(headers),
+    reason,
+    key,
+    bytes: value,
+    mark,
+  };
 }
 
 function meets({ id, reason, description }: DeadLetter, filter: DeadLetterFilter): boolean {
@@ -179,23 +223,39 @@ function planned(
   if (action === 'dropped') return { letter, target: '', obstacle: undefined };
   const { reason, description } = letter;
   const [origin = ''] = reason.origin.split('/');
-  const target = to ?? (origin === '' ? receivedTopic(namespace, description.flow) : origin);
+  const asked = typeof to === 'function' ? to(letter) : to;
+  const target = asked ?? (origin === '' ? receivedTopic(namespace, description.flow) : origin);
   return { letter, target, obstacle: obstacleTo() };
 
-  function obstacleTo(): string | undefined {
-    if (reason.truncated) return 'only the beginning of the message was kept: it was too large';
-    if (origin === '' && !rejected) {
-      return 'the hospital was told that it was refused, and may have sent it again: replay it with --rejected if not';
+  function obstacleTo(): Obstacle | undefined {
+    if (reason.truncated) {
+      return {
+        code: 'TRUNCATED',
+        sentence: 'only the beginning of the message was kept: it was too large',
+      };
     }
-    return topics.has(target) ? undefined : `there is no topic ${target}: name another with --to`;
+    if (origin === '' && !rejected) {
+      return {
+        code: 'REJECTED',
+        sentence: 'the hospital was told that it was refused, and may have sent it again',
+      };
+    }
+    if (topics.has(target)) return undefined;
+    return { code: 'NO_TOPIC', sentence: `there is no topic ${target}` };
   }
 }
 
-function recordsOf({ letter, target }: Planned, { action, who, why }: Handling): OutgoingRecord[] {
-  const { topic, partition, description, key, bytes, id } = letter;
+function recordsOf({ letter, target }: Planned, handling: Handling): OutgoingRecord[] {
+  const { action, who, why } = handling;
+  const { topic, partition, description, id } = letter;
+  const corrected = handling.corrected?.get(id);
+  const { key, bytes } = corrected ?? letter;
   const time = new Date().toISOString();
   const place = id.slice(letter.owner.length + 1);
-  const headers = markHeaders({ action, letter: place, who, why, time, target });
+  const headers = markHeaders({
+    ...{ action, letter: place, who, why, time, target },
+    corrected: corrected?.paths ?? [],
+  });
   const mark: OutgoingRecord = { topic, partition, key: null, value: Buffer.alloc(0), headers };
   if (action === 'dropped') return [mark];
   const type = target.endsWith('.outbound') ? 'transformed' : 'received';
