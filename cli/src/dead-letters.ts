@@ -3,7 +3,14 @@ import { userInfo } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { colours } from './colours.js';
-import type { DeadLetter, DeadLetterBox, DeadLetterFilter, Handling, Planned } from '@integration-hub/kafka';
+import type {
+  DeadLetter,
+  DeadLetterBox,
+  DeadLetterFilter,
+  Handling,
+  Obstacle,
+  Planned,
+} from '@integration-hub/kafka';
 import { kafkaConnection, type KafkaOptions } from './kafka-address.js';
 import { UsageError } from './usage-error.js';
 
@@ -141,6 +148,12 @@ async function show(ids: string[], options: Options & { raw?: true }): Promise<v
   if (missing.length > 0) process.exitCode = 1;
 }
 
+const hints: Readonly<Record<Obstacle['code'], string>> = {
+  TRUNCATED: '',
+  REJECTED: ': replay it with --rejected if not',
+  NO_TOPIC: ': name another with --to',
+};
+
 async function handle(action: Handling['action'], ids: string[], options: HandlingOptions): Promise<void> {
   const filter = filterOf(ids, options);
   if (Object.keys(filter).length === 0 && !options.everything) {
@@ -153,7 +166,10 @@ async function handle(action: Handling['action'], ids: string[], options: Handli
     const plan = await box.plan(filter, what);
     const able = plan.filter(({ obstacle }) => obstacle === undefined);
     for (const one of plan) {
-      if (one.obstacle !== undefined) console.error(`ihub: ${one.letter.id} is left: ${one.obstacle}`);
+      if (one.obstacle !== undefined) {
+        const { code, sentence } = one.obstacle;
+        console.error(`ihub: ${one.letter.id} is left: ${sentence}${hints[code]}`);
+      }
     }
     let done = 0;
     if (options.dryRun) for (const one of able) told(one, 'would be');
