@@ -146,6 +146,29 @@ const alerts = allAlerts.extend({
     .describe('Address at which docs/alerts.md can be read; alarms link to its sections.'),
 });
 
+const telemetry = z.strictObject({
+  otlp: z
+    .strictObject({
+      endpoint: textMatching(
+        /^https?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(\/[A-Za-z0-9._~/-]*)?$/,
+        512,
+        'must be a URL without user, password and query, for example http://collector:4318',
+      ).describe('Where traces and metrics go over OTLP/HTTP; /v1/traces and /v1/metrics are put behind it.'),
+      headersSecretName: kubernetesName
+        .optional()
+        .describe(
+          'Secret whose key headers has what is sent with each request, as name=value,name=value; read again when it changes. Absent: nothing.',
+        ),
+      sampleRatio: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.1)
+        .describe('Share of messages whose way through all stages is traced: 0, none; 1, all.'),
+    })
+    .describe('The OpenTelemetry Collector, or whatever takes OTLP in.'),
+});
+
 /** The zod schema of a Hub, with every default. */
 export const hub = z
   .strictObject({
@@ -184,6 +207,11 @@ export const hub = z
           .optional()
           .describe(
             'The web console, in which people see and mend what the hub does. Absent: there is none.',
+          ),
+        telemetry: telemetry
+          .optional()
+          .describe(
+            'OpenTelemetry of messages and workers. No message waits for it. Absent: metrics are at /metrics of each worker only, and nothing is traced.',
           ),
         workers: workers.prefault({}).describe('What the workers run on: image, log level, resources.'),
       })

@@ -9,6 +9,8 @@ const description = {
   controlId: '20260304091527000001',
   contentType: 'x-application/hl7-v2+er7; charset=utf-8',
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  healthBoard: 'CTM',
+  peer: 'WDS',
 };
 const asRead = (headers: Record<string, string | Buffer>): Record<string, Buffer> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)]));

@@ -17,6 +17,9 @@ export interface MessageDescription {
   readonly contentType: string;
   /** W3C `traceparent`. */
   readonly traceparent: string;
+  /** Labels of metrics, as the flow says; empty where it says none. */
+  readonly healthBoard: string;
+  readonly peer: string;
 }
 
 /** Which stage's output a record is, as its CloudEvents type. */
@@ -54,6 +57,8 @@ export function recordHeaders(description: MessageDescription, type: RecordType)
     ce_controlid: description.controlId,
     'content-type': description.contentType,
     traceparent: description.traceparent,
+    ...(description.healthBoard !== '' && { ce_healthboard: description.healthBoard }),
+    ...(description.peer !== '' && { ce_peer: description.peer }),
   };
 }
 
@@ -85,6 +90,8 @@ export function readDescription(headers: ReadHeaders): MessageDescription {
     controlId: text('ce_controlid'),
     contentType: text('content-type'),
     traceparent: text('traceparent'),
+    healthBoard: text('ce_healthboard'),
+    peer: text('ce_peer'),
   };
 }
 

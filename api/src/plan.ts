@@ -100,7 +100,7 @@ export function plan(
   }
   planArchive(hub, sound, secretsFolder, topics, stages);
   planConsole(hub, sound, secretsFolder, topics, stages);
-  return { topics, stages, problems };
+  return { topics, stages: stages.map((stage) => withTelemetrySecret(hub, stage)), problems };
 }
 
 function duplicate(kind: string, name: string): Problem {
@@ -163,6 +163,7 @@ function planFlow(
     kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
     health,
     logLevel: hub.spec.workers.logLevel,
+    telemetry: telemetryOf(hub, secretsFolder),
     deadLetterTopic: deadLetters,
     eventsTopic: eventsOf(hub),
     flow: name,
@@ -300,6 +301,7 @@ function planDestination(
       kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
       health,
       logLevel: hub.spec.workers.logLevel,
+      telemetry: telemetryOf(hub, secretsFolder),
       deadLetterTopic: deadLetters,
       eventsTopic: eventsOf(hub),
       destination: name,
@@ -329,6 +331,24 @@ function planDestination(
 /** Events are told where somebody takes them in: in a Hub with an archive. */
 function eventsOf({ metadata, spec }: Hub): string | null {
   return spec.archive === undefined ? null : eventsTopic(metadata.namespace);
+}
+
+/** Where a pod may write; what is there goes with the pod. */
+const spansFolder = '/tmp/ihub-spans';
+const headersKey = 'headers';
+
+function telemetryOf({ spec }: Hub, secretsFolder: string): WorkerConfiguration['telemetry'] {
+  if (spec.telemetry === undefined) return null;
+  const { endpoint, headersSecretName, sampleRatio } = spec.telemetry.otlp;
+  const headersFile =
+    headersSecretName === undefined ? null : `${secretsFolder}/${headersSecretName}/${headersKey}`;
+  return { endpoint, headersFile, sampleRatio, spansFolder };
+}
+
+function withTelemetrySecret({ spec }: Hub, stage: Stage): Stage {
+  const name = spec.telemetry?.otlp.headersSecretName;
+  if (name === undefined) return stage;
+  return { ...stage, secrets: [...(stage.secrets ?? []), { name, keys: [headersKey] }] };
 }
 
 /** The topic of events, and the archivist, which reads all topics; nothing where the Hub has no archive. */
@@ -361,6 +381,7 @@ function planArchive(
       kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
       health,
       logLevel: workers.logLevel,
+      telemetry: telemetryOf(hub, secretsFolder),
       group: `ihub.${namespace}.archivist`,
       topics: [...carried, events],
       eventsTopic: events,
@@ -438,6 +459,7 @@ function planConsole(
       kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
       health,
       logLevel: workers.logLevel,
+      telemetry: telemetryOf(hub, secretsFolder),
       hub: name,
       listen: { host: '0.0.0.0', port: wish.port },
       publicUrl,

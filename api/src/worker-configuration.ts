@@ -157,3 +157,4 @@ export type TransformerConfiguration = z.output<typeof transformerConfiguration>
 export type SenderConfiguration = z.output<typeof senderConfiguration>;
 export type ArchivistConfiguration = z.output<typeof archivistConfiguration>;
 export type WorkerConfiguration = z.output<typeof workerConfiguration>;
+export type TelemetryConfiguration = NonNullable<WorkerConfiguration['telemetry']>;

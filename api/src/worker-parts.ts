@@ -25,6 +25,19 @@ export const common = {
     httpPort: tcpPort,
   }),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']),
+  /** OpenTelemetry; null: nothing of it is loaded. */
+  telemetry: z
+    .strictObject({
+      /** URL of OTLP/HTTP, without /v1/traces. */
+      endpoint: text,
+      /** Headers as name=value,name=value; read again for each request. null: none. */
+      headersFile: text.nullable(),
+      /** Share of messages that are traced, from 0 to 1. */
+      sampleRatio: z.number().min(0).max(1),
+      /** Folder for spans that can't be sent; of a few megabytes for each stage. */
+      spansFolder: text,
+    })
+    .nullable(),
 };
 
 /** Which messages stay in order. */

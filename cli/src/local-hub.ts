@@ -1,7 +1,7 @@
 /** A whole hub on this machine: an embedded Kafka (or a given one), its topics, and a process for every stage. */
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
 import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
@@ -23,6 +23,8 @@ export interface LocalHubOptions {
   readonly archive?: boolean | undefined;
   /** Whether to have the web console, and on which port of this machine. */
   readonly consolePort?: number | undefined;
+  /** URL of OTLP/HTTP to which traces and metrics go. */
+  readonly telemetry?: string | undefined;
   /** Is told in a sentence what goes on. */
   readonly onProgress: (sentence: string) => void;
 }
@@ -70,12 +72,17 @@ export class LocalHub {
    */
   static async start(manifests: Manifests, options: LocalHubOptions): Promise<LocalHub> {
     const { directory, kafka, addresses, secrets, consolePort, onProgress } = options;
+    const telemetry =
+      options.telemetry === undefined
+        ? undefined
+        : { endpoint: options.telemetry, spansFolder: resolve(directory, 'spans') };
     // Wrong manifests are told of before anything is fetched or started.
     planLocally(manifests, {
       bootstrapServers: [kafka ?? '127.0.0.1:1'],
       embedded: kafka === undefined,
       addresses,
       secrets,
+      telemetry,
       archive: options.archive ? { port: 1, database: 'archive', secrets: directory } : undefined,
       consolePort,
     });
@@ -98,7 +105,8 @@ export class LocalHub {
         onProgress('starting PostgreSQL');
         archive = await LocalArchive.start(directory, onProgress);
       }
-      const settings = { bootstrapServers, embedded, addresses, secrets, archive, consolePort };
+      const reached = { bootstrapServers, embedded, addresses };
+      const settings = { ...reached, secrets, archive, consolePort, telemetry };
       const plan = planLocally(manifests, settings);
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);

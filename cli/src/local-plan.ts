@@ -28,6 +28,15 @@ export interface LocalSettings {
   readonly archive?: LocalArchivePlace | undefined;
   /** Port of the console; absent: there is none, whatever the Hub says. */
   readonly consolePort?: number | undefined;
+  /** Where traces and metrics go; absent: nowhere, whatever the Hub says. */
+  readonly telemetry?: LocalTelemetry | undefined;
+}
+
+export interface LocalTelemetry {
+  /** URL of OTLP/HTTP. */
+  readonly endpoint: string;
+  /** Where spans are kept while nobody takes them in. */
+  readonly spansFolder: string;
 }
 
 export interface LocalArchivePlace {
@@ -55,7 +64,7 @@ export function planLocally(manifests: Manifests, settings: LocalSettings): Plan
   const secrets = settings.secrets === undefined ? undefined : resolve(settings.secrets);
   const { topics, stages } = soundPlan(hub, manifests.flows, destinations, secrets);
   refuseMissingSecrets(stages, settings.secrets);
-  return { topics, stages: stages.map((stage) => onThisMachine(stage, settings.archive)) };
+  return { topics, stages: stages.map((stage) => onThisMachine(stage, settings)) };
 }
 
 /**
@@ -116,7 +125,7 @@ export function plainHub(bootstrapServers: readonly string[]): Hub {
 
 function localHub(
   found: Hub | undefined,
-  { bootstrapServers, embedded, archive, consolePort }: LocalSettings,
+  { bootstrapServers, embedded, archive, consolePort, telemetry }: LocalSettings,
 ): Hub {
   const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
@@ -126,6 +135,8 @@ function localHub(
       ...hub.spec,
       kafka: { ...hub.spec.kafka, bootstrapServers: [...bootstrapServers], ...copies },
       zones: embedded ? [] : hub.spec.zones,
+      // On one machine every message can be traced.
+      telemetry: telemetry && { otlp: { endpoint: telemetry.endpoint, sampleRatio: 1 } },
       archive: archive && {
         ...{ retention: '90d', patientIdentifiers: 'Hashed', ...hub.spec.archive },
         postgres: { host: loopback, port: archive.port, database: archive.database, secretName: 'archive' },
@@ -147,24 +158,25 @@ function readdress(destination: Destination, addresses: LocalSettings['addresses
 }
 
 /** One process of each stage, reachable from this machine only, with health ports that don't meet. */
-function onThisMachine(stage: Stage, archive: LocalArchivePlace | undefined): Stage {
+function onThisMachine(stage: Stage, { archive, telemetry: wish }: LocalSettings): Stage {
   const { configuration } = stage;
   const health = { host: loopback, tcpPort: 0, httpPort: 0 };
+  const telemetry = configuration.telemetry && { ...configuration.telemetry, spansFolder: wish!.spansFolder };
   if (configuration.role === 'listener') {
     const listen = { ...configuration.listen, host: loopback };
-    return { ...stage, replicas: 1, configuration: { ...configuration, health, listen } };
+    return { ...stage, replicas: 1, configuration: { ...configuration, health, telemetry, listen } };
   }
   if (configuration.role === 'archivist') {
     const access = archiveAccess(configuration, archive!);
-    return { ...stage, replicas: 1, configuration: { ...configuration, health, ...access } };
+    return { ...stage, replicas: 1, configuration: { ...configuration, health, telemetry, ...access } };
   }
   if (configuration.role === 'console') {
     const listen = { ...configuration.listen, host: loopback };
     const access = configuration.archive && archiveAccess(configuration.archive, archive!);
-    const own = { health, listen, archive: access, workers: null };
+    const own = { health, telemetry, listen, archive: access, workers: null };
     return { ...stage, configuration: { ...configuration, ...own } };
   }
-  return { ...stage, replicas: 1, configuration: { ...configuration, health } };
+  return { ...stage, replicas: 1, configuration: { ...configuration, health, telemetry } };
 }
 
 /** With the files of the PostgreSQL on this machine. */

@@ -21,6 +21,7 @@ export interface UpOptions {
   readonly archive?: boolean;
   readonly console: boolean;
   readonly consolePort?: number;
+  readonly telemetry?: string;
   readonly json?: boolean;
 }
 
@@ -28,6 +29,11 @@ export interface UpOptions {
 export async function runHub(options: UpOptions): Promise<void> {
   if (options.kafka !== undefined && !/^[^\s:]+:\d+$/.test(options.kafka)) {
     throw new UsageError(`--kafka ${options.kafka}: write HOST:PORT, for example localhost:9092`);
+  }
+  if (options.telemetry !== undefined && !/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(options.telemetry)) {
+    throw new UsageError(
+      `--telemetry ${options.telemetry}: write the URL of OTLP over HTTP, for example http://localhost:4318`,
+    );
   }
   const addresses = new Map((options.destination ?? []).map(readAddress));
   const manifests = await readManifests(options.file);
@@ -47,6 +53,7 @@ export async function runHub(options: UpOptions): Promise<void> {
     secrets: options.secrets,
     archive: options.archive,
     consolePort: options.console ? await consolePort(options.consolePort) : undefined,
+    telemetry: options.telemetry,
     onProgress: (sentence) => show.progress(sentence),
   });
   const backlogs = new Backlogs(

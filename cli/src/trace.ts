@@ -60,9 +60,15 @@ async function trace(id: string, options: Options): Promise<void> {
   }
 }
 
+/** As OpenTelemetry names what was traced of the message, if it was (docs/telemetry.md). */
+function traceIdOf(correlationId: string): string {
+  return correlationId.replaceAll('-', '');
+}
+
 function asJson(message: FoundMessage, road: readonly StepOnRoad[], withContent: true | undefined): object {
   return {
     ...message,
+    traceId: traceIdOf(message.correlationId),
     steps: road.map(({ content, ...step }) => ({
       ...step,
       ms: step.at.getTime() - step.receivedAt.getTime(),
@@ -83,6 +89,7 @@ function inFull(message: FoundMessage, road: readonly StepOnRoad[], withContent:
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
   return [
     `${colours.bold(controlId)}  ${messageType} from ${sendingApplication}, flow ${flow}, correlation ${correlationId}`,
+    `  trace ${traceIdOf(correlationId)}`,
     ...rows.flatMap((row, index) => [
       `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
       ...(withContent ? contentLines(road[index]!) : []),

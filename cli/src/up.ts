@@ -26,6 +26,7 @@ export function register(program: Command): void {
       'its port; default: 8090, or another where that is taken',
       wholeNumber('--console-port', 1, 65_535),
     )
+    .option('--telemetry <url>', 'send traces of all messages, and metrics, there over OTLP/HTTP')
     .option('--data <folder>', 'where messages, offsets, logs and settings are kept', '.ihub')
     .option('--json', 'write one JSON object a line for each change, for programs')
     .addHelpText(

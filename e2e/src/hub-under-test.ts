@@ -17,6 +17,8 @@ export interface HubUnderTestOptions {
   readonly manifests: string;
   /** Ports, as the manifests have them, on which a mock receiver listens; the first is the journal's. */
   readonly receivers?: readonly number[];
+  /** URL of an OTLP receiver. */
+  readonly telemetry?: string;
 }
 
 export class HubUnderTest {
@@ -84,6 +86,7 @@ export class HubUnderTest {
         directory: join(directory, 'hub'),
         kafka: broker.bootstrapServers[0]!,
         addresses: new Map(),
+        telemetry: options.telemetry,
         onProgress: () => undefined,
       },
     );

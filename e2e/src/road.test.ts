@@ -89,7 +89,7 @@ describe('the road of a message, on a real Kafka', function () {
       namespace: 'default',
     });
     expect(description.contentType).to.equal('x-application/hl7-v2+er7; charset=utf-8');
-    expect(description.traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(description.traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     const [sent] = (await hub.topic(outboundTopic('default', 'mpi'))).filter((one) =>
       one.value.includes('20260304091527000001'),
     );

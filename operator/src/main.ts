@@ -8,7 +8,6 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createLog, type Log } from '@integration-hub/workers';
 import { ConfigurationError, readConfiguration, type Configuration } from './configuration.js';
 import { Operator } from './operator.js';
-import { startTracing } from './tracing.js';
 
 const stopDeadlineMs = 20_000;
 
@@ -44,11 +43,11 @@ const onFatal = (error: unknown): void => {
 process.on('uncaughtException', onFatal);
 process.on('unhandledRejection', onFatal);
 
-const stopTracing = await startTracing(process.env);
 const operator = new Operator({
   configuration,
   kubeConfig,
   log,
+  environment: process.env,
   onDeposed: () => {
     log.error('another process leads now, or the Lease could not be renewed in time');
     // At once: whatever is in hand must not be written any more.
@@ -62,10 +61,7 @@ const stop = (signal: string): void => {
   stopping = true;
   log.info('stopping', { signal });
   setTimeout(() => onFatal(new Error('the stop took too long')), stopDeadlineMs).unref();
-  operator
-    .stop()
-    .then(stopTracing)
-    .then(() => exit(log, 0), onFatal);
+  operator.stop().then(() => exit(log, 0), onFatal);
 };
 process.once('SIGTERM', () => stop('SIGTERM'));
 process.once('SIGINT', () => stop('SIGINT'));

@@ -28,6 +28,12 @@ export class Metrics {
     labelNames: ['resource', 'reason'],
     registers: [this.registry],
   });
+  readonly spans = new Counter({
+    name: 'ihub_telemetry_spans_total',
+    help: 'Spans by their outcome: exported; kept in a file, since nobody took them in; dropped',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
   readonly leader = new Gauge({
     name: 'ihub_operator_leader',
     help: '1 where this process is the leader',

@@ -1,6 +1,6 @@
 /** The operator as a whole: copies of the cluster's objects, the queue that they feed, and the leader's right to write. */
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Log } from '@integration-hub/workers';
+import { noTraces, type Log, type Telemetry, type Traces } from '@integration-hub/workers';
 import { Applier } from './applier.js';
 import type { Configuration } from './configuration.js';
 import { HealthServer } from './health-server.js';
@@ -18,7 +18,7 @@ import { dependents, Reconciler } from './reconcile/reconciler.js';
 import { trimPod } from './reconcile/stage-state.js';
 import { trimOwned } from './reconcile/stages.js';
 import { keyOf, ownedTypes, subjectOf, type World } from './reconcile/world.js';
-import { inSpan } from './tracing.js';
+import { inSpan, startTracing } from './tracing.js';
 import { WorkQueue } from './work-queue.js';
 
 /** Changes of many pods or flows are taken together, in milliseconds. */
@@ -31,6 +31,8 @@ export interface OperatorOptions {
   readonly configuration: Configuration;
   readonly kubeConfig: KubeConfig;
   readonly log: Log;
+  /** Variables that say where telemetry goes. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Another leads now, or may: end the process. */
   readonly onDeposed: () => void;
 }
@@ -46,6 +48,8 @@ export class Operator {
   readonly #leadership: Leadership;
   readonly #health: HealthServer;
   readonly #begunAt = new Map<string, number>();
+  #telemetry: Telemetry | undefined;
+  #traces: Traces = noTraces;
   #elected = false;
   #stopping = false;
 
@@ -122,7 +126,14 @@ export class Operator {
 
   /** @returns the port of /livez, /readyz and /metrics */
   async start(): Promise<number> {
-    const port = await this.#health.start(this.#options.configuration['http-port']);
+    const { configuration, log, environment } = this.#options;
+    this.#telemetry = await startTracing(environment, {
+      log,
+      metrics: this.#metrics,
+      namespace: configuration['lease-namespace'],
+    });
+    this.#traces = this.#telemetry.traces;
+    const port = await this.#health.start(configuration['http-port']);
     for (const cache of this.#caches.values()) cache.start();
     this.#leadership.start();
     return port;
@@ -137,6 +148,7 @@ export class Operator {
     await Promise.all([...this.#kafkas.values()].map((kafka) => kafka.stop()));
     this.#health.stop();
     this.#client.close();
+    await this.#telemetry?.close();
   }
 
   #cache(type: ResourceType): Reflector {
@@ -263,7 +275,9 @@ export class Operator {
     this.#begunAt.set(key, begunAt);
     let outcome = 'error';
     try {
-      const againAfterMs = await inSpan('reconcile', attributes, () => reconciler.reconcile(key));
+      const againAfterMs = await inSpan(this.#traces, 'reconcile', attributes, () =>
+        reconciler.reconcile(key),
+      );
       outcome = 'success';
       return againAfterMs;
     } finally {

@@ -1,45 +1,65 @@
-/** OpenTelemetry: a span for each reconcile. Nothing is started, nor loaded, where no endpoint is configured. */
-import { SpanStatusCode, trace } from '@opentelemetry/api';
+/**
+ * OpenTelemetry of the operator: a span for each reconcile, and its metrics, sent as the workers send theirs. Nothing is
+ * loaded where no endpoint is configured.
+ */
+import { randomUUID } from 'node:crypto';
+import { startTelemetry, type Log, type Telemetry, type Traces } from '@integration-hub/workers';
+import { z } from 'zod';
+import type { Metrics } from './metrics.js';
 
-const tracer = trace.getTracer('integration-hub-operator');
+/** Variables that OpenTelemetry names: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+const environmentSchema = z.object({
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).optional(),
+  OTEL_SERVICE_NAME: z.string().min(1).default('integration-hub-operator'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+});
+
+export interface TracingParts {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Of this process. */
+  readonly namespace: string;
+}
 
 /**
- * Starts the export of spans over OTLP/HTTP where OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
- * says where to (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
+ * Starts the export of spans and metrics over OTLP/HTTP where OTEL_EXPORTER_OTLP_ENDPOINT says where to
+ * (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). OTEL_EXPORTER_OTLP_HEADERS is sent with them.
  *
- * @returns ends it, sending what is left
+ * @throws z.ZodError where a variable is wrong
  */
 export async function startTracing(
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<() => Promise<void>> {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces } = environment;
-  if (!all && !traces) return () => Promise.resolve();
-  const [{ NodeSDK }, { OTLPTraceExporter }] = await Promise.all([
-    import('@opentelemetry/sdk-node'),
-    import('@opentelemetry/exporter-trace-otlp-http'),
-  ]);
-  const sdk = new NodeSDK({
-    serviceName: environment.OTEL_SERVICE_NAME ?? 'integration-hub-operator',
-    traceExporter: new OTLPTraceExporter(),
-  });
-  sdk.start();
-  return () => sdk.shutdown().catch(() => undefined);
+  { log, metrics, namespace }: TracingParts,
+): Promise<Telemetry> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER_ARG } =
+    environmentSchema.parse(environment);
+  const configuration = OTEL_EXPORTER_OTLP_ENDPOINT
+    ? {
+        endpoint: OTEL_EXPORTER_OTLP_ENDPOINT,
+        headersFile: null,
+        sampleRatio: OTEL_TRACES_SAMPLER_ARG,
+        spansFolder: '/tmp/ihub-spans',
+      }
+    : null;
+  const { registry, spans } = metrics;
+  return startTelemetry(configuration, { service: OTEL_SERVICE_NAME, namespace, log, registry, spans });
 }
 
 /** Runs work within a span; what it throws is noted by its name, not its text. */
 export async function inSpan<T>(
+  traces: Traces,
   name: string,
   attributes: Readonly<Record<string, string>>,
   work: () => Promise<T>,
 ): Promise<T> {
-  return tracer.startActiveSpan(name, { attributes }, async (span) => {
-    try {
-      return await work();
-    } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'error' });
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
+  const span = traces.begin(randomUUID(), name, 'internal');
+  span.set(attributes);
+  try {
+    const result = await work();
+    span.end();
+    return result;
+  } catch (error) {
+    span.end({ code: error instanceof Error ? error.name : 'error' });
+    throw error;
+  }
 }

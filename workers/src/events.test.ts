@@ -14,6 +14,8 @@ const about: MessageDescription = {
   controlId: 'C1',
   contentType: '',
   traceparent: '',
+  healthBoard: '',
+  peer: '',
 };
 
 describe('Events', function () {

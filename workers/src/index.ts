@@ -5,6 +5,8 @@ export { checkConfiguration } from './check.js';
 export { Health } from './health.js';
 export { createLog, errorShape, type Log } from './log.js';
 export { Metrics } from './metrics.js';
+export { startTelemetry, type Telemetry } from './telemetry/telemetry.js';
+export { noTraces, type Traces } from './telemetry/traces.js';
 export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';
 
 /** The program that runs one worker: `node <workerProgram> --config FILE`. */

@@ -6,6 +6,12 @@ import winston from 'winston';
 
 export type Log = winston.Logger;
 
+/** The trace of the message that a line is about: its id is the correlation id without the hyphens. */
+const withTraceId = winston.format((line) => {
+  if (typeof line['correlationId'] === 'string') line['traceId'] = line['correlationId'].replaceAll('-', '');
+  return line;
+});
+
 /**
  * @param level least level written: error, warn, info or debug
  * @param fields what every line of this process carries: stage, role, namespace, flow or destination
@@ -14,7 +20,7 @@ export function createLog(level: string, fields: Readonly<Record<string, string>
   return winston.createLogger({
     level,
     defaultMeta: fields,
-    format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
+    format: winston.format.combine(withTraceId(), winston.format.timestamp(), winston.format.json()),
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- so winston types it
     transports: [new winston.transports.Console()],
   });

@@ -15,6 +15,7 @@ import { Listener } from './listener/listener.js';
 import { createLog, errorShape, type Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { Sender } from './sender/sender.js';
+import { startTelemetry } from './telemetry/telemetry.js';
 import { Transformer } from './transformer/transformer.js';
 import type { Worker, WorkerParts } from './worker.js';
 
@@ -62,7 +63,14 @@ async function run(configuration: WorkerConfiguration, log: Log): Promise<void> 
     log.error('this process is in doubt and ends, to be started anew', errorShape(error));
     exit(log, 1);
   };
-  const worker = createWorker(configuration, { log, metrics, onFatal });
+  const telemetry = await startTelemetry(configuration.telemetry, {
+    service: configuration.stage,
+    namespace: configuration.namespace,
+    log,
+    registry: metrics.registry,
+    spans: metrics.spans,
+  });
+  const worker = createWorker(configuration, { log, metrics, traces: telemetry.traces, onFatal });
   let stopping = false;
   const health = new Health(() => worker.ready && !stopping, metrics.registry);
 
@@ -71,11 +79,14 @@ async function run(configuration: WorkerConfiguration, log: Log): Promise<void> 
     stopping = true;
     log.info('stopping', { signal });
     setTimeout(() => onFatal(new Error('the stop took too long')), stopDeadlineMs).unref();
-    worker.stop().then(() => {
-      health.stop();
-      log.info('stopped');
-      exit(log, 0);
-    }, onFatal);
+    worker
+      .stop()
+      .then(() => telemetry.close())
+      .then(() => {
+        health.stop();
+        log.info('stopped');
+        exit(log, 0);
+      }, onFatal);
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));

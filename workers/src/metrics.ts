@@ -21,13 +21,19 @@ export class Metrics {
   readonly rejected = this.#counter('ihub_messages_rejected_total', 'Messages that a listener refused', [
     'flow',
     'code',
+    'health_board',
+    'peer',
   ]);
   readonly transformed = this.#counter('ihub_messages_transformed_total', 'Messages mapped and routed', [
     'flow',
+    'health_board',
+    'peer',
   ]);
   readonly sent = this.#counter('ihub_messages_sent_total', 'Messages that a receiver acknowledged', [
     'flow',
     'destination',
+    'health_board',
+    'peer',
   ]);
   readonly retries = this.#counter('ihub_delivery_failures_total', 'Tries to deliver that did not succeed', [
     'destination',
@@ -37,11 +43,18 @@ export class Metrics {
     'flow',
     'stage',
     'code',
+    'health_board',
+    'peer',
   ]);
   readonly eventsDropped = this.#counter(
     'ihub_events_dropped_total',
     'Events that Kafka did not take in time; messages are not concerned',
     ['stage'],
+  );
+  readonly spans = this.#counter(
+    'ihub_telemetry_spans_total',
+    'Spans by their outcome: exported; kept in a file, since nobody took them in; dropped',
+    ['outcome'],
   );
   readonly archived = this.#counter('ihub_archived_records_total', 'Records written to the archive', [
     'topic',

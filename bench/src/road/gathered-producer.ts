@@ -35,6 +35,8 @@ async function run(order: ProduceOrder): Promise<number> {
         controlId: id,
         contentType: 'x-application/hl7-v2+er7; charset=UNICODE UTF-8',
         traceparent: `00-${id.padStart(32, '0')}-${id.padStart(16, '0')}-01`,
+        healthBoard: '',
+        peer: '',
       };
       await producer.produce({
         topic,

@@ -5,8 +5,8 @@ import { selectorLabels } from './names.js';
 
 /**
  * What a stage's pods may be sent and may send: in, MLLP from anywhere (a listener's; hospitals are outside the
- * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, and an archivist's PostgreSQL. By port, for the addresses behind names
- * can't be written into a policy. Kubelet's probes are always let in.
+ * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, an archivist's PostgreSQL, and where telemetry
+ * goes. By port, for the addresses behind names can't be written into a policy. Kubelet's probes are always let in.
  */
 export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   const { configuration, ports } = stage;
@@ -18,6 +18,8 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   ];
   if (configuration.role === 'sender') egress.push({ ports: [tcp(configuration.mllp.port)] });
   if (configuration.role === 'archivist') egress.push({ ports: [tcp(configuration.database.port)] });
+  if (configuration.telemetry !== null)
+    egress.push({ ports: [tcp(portOfUrl(configuration.telemetry.endpoint))] });
   return {
     podSelector: { matchLabels: selectorLabels(stage.name) },
     policyTypes: ['Ingress', 'Egress'],
@@ -27,6 +29,11 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
     ],
     egress,
   };
+}
+
+function portOfUrl(text: string): number {
+  const { port, protocol } = new URL(text);
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 function portOf(server: string): number {

@@ -11,6 +11,8 @@ const description: MessageDescription = {
   controlId: 'C1',
   contentType: 'x-application/hl7-v2+er7; charset=8859/1',
   traceparent: '',
+  healthBoard: '',
+  peer: '',
 };
 const bytes = Buffer.from(
   'MSH|^~\\&|252|PHW|||20260304||ADT^A31^ADT_A05|C1|P|2.5\rPID|||ab 1^^^X^PI||SI\xc2N\r',

@@ -7,6 +7,7 @@ import { encodeFrame } from '@integration-hub/hl7';
 import type { OutgoingRecord } from '@integration-hub/kafka';
 import { createLog } from '../log.js';
 import { Metrics } from '../metrics.js';
+import { noTraces } from '../telemetry/traces.js';
 import { compileAcceptance } from './acceptance.js';
 import { ListenerConnection } from './connection.js';
 import { RefusalLog } from './refusal-log.js';
@@ -18,6 +19,7 @@ const configuration: ListenerConfiguration = {
   kafka: { bootstrapServers: ['127.0.0.1:1'], sessionTimeoutMs: 10_000, watchdogMs: 60_000 },
   health: { host: '127.0.0.1', tcpPort: 0, httpPort: 0 },
   logLevel: 'error',
+  telemetry: null,
   deadLetterTopic: 'dead',
   eventsTopic: null,
   flow: 'test',
@@ -62,6 +64,7 @@ describe('a listener’s connection', () => {
         log: createLog('none', {}),
         refusals: new RefusalLog(createLog('none', {})),
         metrics,
+        traces: noTraces,
         judge: compileAcceptance(configuration),
         keyOf: () => Buffer.from('test'),
         store: (record, signal) =>

@@ -16,6 +16,8 @@ import { deadLetter } from '../dead-letter.js';
 import type { Tell } from '../events.js';
 import { errorShape, type Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import { aboutReceived, aboutSent } from '../telemetry/span-attributes.js';
+import type { StageSpan, Traces } from '../telemetry/traces.js';
 import type { Rejected, Verdict } from './acceptance.js';
 import type { RefusalLog } from './refusal-log.js';
 
@@ -25,6 +27,7 @@ export interface ListenerService {
   readonly log: Log;
   readonly refusals: RefusalLog;
   readonly metrics: Metrics;
+  readonly traces: Traces;
   readonly judge: (bytes: Buffer) => Verdict;
   readonly keyOf: (message: Message) => Buffer;
   /** Resolves once the record is stored; rejects when it is not known to be. */
@@ -49,6 +52,8 @@ const lingerMs = 2_000;
 /** A message whose answer is due. Answers go out in the order of this list. */
 interface Unanswered {
   readonly since: number;
+  /** From its last byte to its answer. */
+  readonly span: StageSpan;
   /** The framed reply; null: none, close; undefined: not known yet. */
   reply: Buffer | null | undefined;
 }
@@ -171,18 +176,25 @@ export class ListenerConnection implements FrameSink {
     service.received.inc();
     const since = performance.now();
     this.#frameSince = since; // What is left of the chunk, if anything, belongs to the next message.
-    const unanswered: Unanswered = { since, reply: undefined };
+    const correlationId = randomUUID();
+    const span = service.traces.begin(correlationId, 'receive', 'server');
+    const unanswered: Unanswered = { since, span, reply: undefined };
     this.#unanswered.push(unanswered);
+    const judging = span.part('validate', 'internal');
     let verdict: Verdict;
     try {
       verdict = service.judge(content);
     } catch (error) {
       // A fault of ours. The sender keeps the message; the connection ends, the worker goes on.
       service.log.error('a message could not be judged', { reasonCode: 'UNEXPECTED', ...errorShape(error) });
+      span.end({ code: 'UNEXPECTED' });
       this.#settle(unanswered, null);
       return;
     }
-    const description = this.#describe(verdict.message);
+    judging.end(verdict.rejection);
+    const { message } = verdict;
+    const description = this.#describe(correlationId, message, span);
+    if (span.isRecorded) span.set(aboutReceived(description, message, content.length));
     service.tell('MESSAGE_RECEIVED', description);
     if (verdict.rejection) this.#reject(content, verdict, description, unanswered);
     else this.#accept(verdict.message, description, unanswered);
@@ -191,14 +203,16 @@ export class ListenerConnection implements FrameSink {
   #accept(message: Message, description: MessageDescription, unanswered: Unanswered): void {
     const { configuration, store, keyOf, metrics, log, acknowledged, tell } = this.#service;
     tell('VALIDATION_SUCCESS', description);
+    const storing = this.#sending(configuration.topic, unanswered);
     const record: OutgoingRecord = {
       topic: configuration.topic,
       key: keyOf(message),
       value: message.bytes,
-      headers: recordHeaders(description, 'received'),
+      headers: recordHeaders({ ...description, traceparent: storing.traceparent }, 'received'),
     };
     store(record, this.#abandon.signal).then(
       () => {
+        storing.end();
         metrics.storeSeconds.observe((performance.now() - unanswered.since) / 1000);
         acknowledged.inc();
         tell('MESSAGE_PROCESSED', description);
@@ -207,10 +221,17 @@ export class ListenerConnection implements FrameSink {
           const { controlId, correlationId } = description;
           log.debug('acknowledged', { controlId, correlationId });
         }
+        unanswered.span.end();
         this.#settle(unanswered, encodeFrame(acceptance(message, new Date())));
       },
-      (error: unknown) => this.#notStored(description, unanswered, error),
+      (error: unknown) => this.#notStored(description, unanswered, storing, error),
     );
+  }
+
+  #sending(topic: string, { span }: Unanswered): StageSpan {
+    const sending = span.part('send', 'producer');
+    if (sending.isRecorded) sending.set(aboutSent(topic));
+    return sending;
   }
 
   #reject(
@@ -223,32 +244,44 @@ export class ListenerConnection implements FrameSink {
     const { code, reason } = rejection;
     const error = { code, reason, attempts: 1, isFinal: true };
     tell('VALIDATION_FAILED', description, { error });
-    metrics.rejected.inc({ flow: configuration.flow, code });
+    metrics.rejected.inc({ ...this.#labels, code });
     const { controlId, correlationId } = description;
     refusals.refused(code, 'message rejected', { reason, controlId, correlationId });
     const reply = configuration.onReject === 'Nak' && message !== undefined;
     if (!reply) this.#closing = true;
+    const storing = this.#sending(configuration.deadLetterTopic, unanswered);
+    const { traceparent } = storing;
     const record = deadLetter(
       configuration.deadLetterTopic,
       configuration.stage,
-      description,
+      { ...description, traceparent },
       content,
       null,
       rejection,
     );
     store(record, this.#abandon.signal).then(
       () => {
-        metrics.deadLetters.inc({ flow: configuration.flow, stage: configuration.stage, code });
+        storing.end();
+        unanswered.span.end(rejection);
+        metrics.deadLetters.inc({ ...this.#labels, stage: configuration.stage, code });
         tell('MESSAGE_FAILED', description, { error });
         const { acknowledgement, errors } = rejection;
         const answer = reply ? rejectionReply(message, { code: acknowledgement, errors }, new Date()) : null;
         this.#settle(unanswered, answer && encodeFrame(answer));
       },
-      (error: unknown) => this.#notStored(description, unanswered, error),
+      (error: unknown) => this.#notStored(description, unanswered, storing, error),
     );
   }
 
-  #notStored(description: MessageDescription, unanswered: Unanswered, error: unknown): void {
+  #notStored(
+    description: MessageDescription,
+    unanswered: Unanswered,
+    storing: StageSpan,
+    error: unknown,
+  ): void {
+    const failure = { code: 'NOT_STORED' };
+    storing.end(failure);
+    unanswered.span.end(failure);
     if (!this.#abandon.signal.aborted) {
       const { controlId, correlationId } = description;
       const text = 'message not stored: its connection is closed without a reply';
@@ -271,34 +304,48 @@ export class ListenerConnection implements FrameSink {
     const security = code === 'TOO_LARGE';
     refusals.refused(code, `connection closed: ${message}`, { security, peer: this.#socket.remoteAddress });
     if (security) this.#socket.pause(); // No need to take in the rest of it.
-    const unanswered: Unanswered = { since: performance.now(), reply: undefined };
+    const correlationId = randomUUID();
+    const span = this.#service.traces.begin(correlationId, 'receive', 'server');
+    const unanswered: Unanswered = { since: performance.now(), span, reply: undefined };
     this.#unanswered.push(unanswered);
     // A message was in the making: what is known of it is kept. A stray byte or a broken connection is no message.
     if (code !== 'TOO_LARGE' && code !== 'MISSING_END') {
+      span.end({ code, reason: message });
       this.#settle(unanswered, null);
       return;
     }
-    const description = this.#describe(undefined);
     const failure = { code, reason: message, truncated: true };
-    const { deadLetterTopic, stage, flow } = configuration;
+    const { deadLetterTopic, stage } = configuration;
+    const storing = this.#sending(deadLetterTopic, unanswered);
+    const description = this.#describe(correlationId, undefined, storing);
+    if (span.isRecorded) span.set(aboutReceived(description, undefined, firstBytes.length));
     store(
       deadLetter(deadLetterTopic, stage, description, firstBytes, null, failure),
       this.#abandon.signal,
     ).then(
       () => {
-        metrics.deadLetters.inc({ flow, stage, code });
+        storing.end();
+        span.end(failure);
+        metrics.deadLetters.inc({ ...this.#labels, stage, code });
         const error = { code, reason: message, attempts: 1, isFinal: true };
         tell('MESSAGE_FAILED', description, { error });
         this.#settle(unanswered, null);
       },
-      (error: unknown) => this.#notStored(description, unanswered, error),
+      (error: unknown) => this.#notStored(description, unanswered, storing, error),
     );
   }
 
-  #describe(message: Message | undefined): MessageDescription {
-    const { namespace, flow } = this.#service.configuration;
-    const correlationId = randomUUID();
-    const traceId = correlationId.replaceAll('-', '');
+  get #labels(): { flow: string; health_board: string; peer: string } {
+    const { flow, healthBoard, peer } = this.#service.configuration;
+    return { flow, health_board: healthBoard, peer };
+  }
+
+  #describe(
+    correlationId: string,
+    message: Message | undefined,
+    { traceparent }: StageSpan,
+  ): MessageDescription {
+    const { namespace, flow, healthBoard, peer } = this.#service.configuration;
     return {
       correlationId,
       namespace,
@@ -306,7 +353,9 @@ export class ListenerConnection implements FrameSink {
       receivedTime: new Date().toISOString(),
       controlId: message?.controlId ?? '',
       contentType: `x-application/hl7-v2+er7; charset=${message?.charset.name ?? 'unknown'}`,
-      traceparent: `00-${traceId}-${traceId.slice(0, 16)}-01`,
+      traceparent,
+      healthBoard,
+      peer,
     };
   }
 

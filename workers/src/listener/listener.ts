@@ -66,6 +66,7 @@ export class Listener implements Worker {
       log: parts.log,
       refusals: new RefusalLog(parts.log),
       metrics: parts.metrics,
+      traces: parts.traces,
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
       store: (record, signal) => this.#store(record, signal),

@@ -19,6 +19,8 @@ import { consumeStage } from '../consume-stage.js';
 import { deadLetter } from '../dead-letter.js';
 import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
+import { aboutMessage, aboutRead, aboutSent } from '../telemetry/span-attributes.js';
+import type { SpanAttributes } from '../telemetry/traces.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { backOff } from './back-off.js';
 import { Delivery, type Outcome } from './delivery.js';
@@ -277,12 +279,31 @@ export class Sender implements Worker {
     if (waitMs >= 1) await this.#sleep(waitMs);
     if (!mayGoOn()) return undefined;
     assigned.underWay += 1;
+    const record = lane.records[0]!;
+    const span = this.#parts.traces.goOn(record.headers['traceparent'], 'deliver', 'client');
+    if (span.isRecorded) span.set(this.#aboutDelivery(record, lane.failures + 1));
+    let outcome: Outcome | undefined;
     try {
-      return await delivery.deliver(lane.records[0]!.value, mayGoOn);
+      outcome = await delivery.deliver(record.value, mayGoOn);
+      return outcome;
     } finally {
+      span.end(outcome?.kind === 'delivered' ? undefined : (outcome ?? { code: 'NOT_SENT' }));
       assigned.underWay -= 1;
       if (assigned.underWay === 0) assigned.noneUnderWay?.();
     }
+  }
+
+  #aboutDelivery(record: IncomingRecord, attempt: number): SpanAttributes {
+    const { destination, mllp, group } = this.#configuration;
+    return {
+      ...aboutMessage(readDescription(record.headers)),
+      ...aboutRead(record, group),
+      'ihub.destination': destination,
+      'ihub.attempt': attempt,
+      'network.protocol.name': 'mllp',
+      'server.address': mllp.host,
+      'server.port': mllp.port,
+    };
   }
 
   async #sleep(milliseconds: number): Promise<void> {
@@ -293,8 +314,8 @@ export class Sender implements Worker {
     this.#unreachable = { times: 0, until: 0 };
     const { metrics, log } = this.#parts;
     const { destination } = this.#configuration;
-    const { flow, controlId, correlationId, receivedTime } = description;
-    metrics.sent.inc({ flow, destination });
+    const { flow, controlId, correlationId, receivedTime, healthBoard, peer } = description;
+    metrics.sent.inc({ flow, destination, health_board: healthBoard, peer });
     this.#events.tell('MESSAGE_SENT', description, { destination });
     const seconds = (Date.now() - Date.parse(receivedTime)) / 1000;
     if (seconds >= 0) metrics.deliverySeconds.observe({ destination }, seconds);
@@ -339,11 +360,23 @@ export class Sender implements Worker {
     const { code, reason } = outcome;
     const origin = `${record.topic}/${record.partition}/${record.offset}`;
     const failure = { code, reason, attempts, origin };
-    await this.#deadLetters.produce(
-      deadLetter(deadLetterTopic, stage, description, record.value, record.key, failure),
-    );
-    const { flow, controlId, correlationId } = description;
-    this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+    const span = this.#parts.traces.goOn(record.headers['traceparent'], 'send', 'producer');
+    if (span.isRecorded) span.set({ ...aboutMessage(description), ...aboutSent(deadLetterTopic) });
+    const { traceparent } = span;
+    await this.#deadLetters
+      .produce(
+        deadLetter(
+          deadLetterTopic,
+          stage,
+          { ...description, traceparent },
+          record.value,
+          record.key,
+          failure,
+        ),
+      )
+      .finally(() => span.end(failure));
+    const { flow, controlId, correlationId, healthBoard, peer } = description;
+    this.#parts.metrics.deadLetters.inc({ flow, stage, code, health_board: healthBoard, peer });
     const error = { code, reason, attempts, isFinal: true };
     this.#events.tell('MESSAGE_FAILED', description, { destination, error });
     this.#parts.log.warn('message set aside', {

@@ -30,6 +30,8 @@ import { deadLetter, type Failure } from '../dead-letter.js';
 import { Events } from '../events.js';
 import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
+import { aboutMessage, aboutRead, aboutSent } from '../telemetry/span-attributes.js';
+import type { StageSpan } from '../telemetry/traces.js';
 import type { Worker, WorkerParts } from '../worker.js';
 
 /** What became of a message; to be told once that is committed. */
@@ -38,6 +40,9 @@ interface Outcome {
   /** Absent: it was transformed, for these destinations. */
   readonly failure?: Failure;
   readonly destinations: readonly string[];
+  readonly span: StageSpan;
+  /** Of the records that come of it. */
+  readonly sending: readonly StageSpan[];
 }
 
 /** Records of one transaction: large enough to share its cost, small enough to go on soon after a fault. */
@@ -119,44 +124,103 @@ export class Transformer implements Worker {
         to += 1;
       }
       const last = batch.records[to - 1]!.offset;
-      if (!(await this.#transactions.run(batch, outgoing, last + 1n))) return;
+      const committed = await this.#commit(batch, outgoing, last + 1n, outcomes);
+      if (!committed) return;
       for (const outcome of outcomes) this.#done(outcome);
       from = to;
     }
   }
 
+  /** @returns false where another has the partition now, and does it again */
+  async #commit(
+    batch: IncomingBatch,
+    outgoing: OutgoingRecord[],
+    nextOffset: bigint,
+    outcomes: readonly Outcome[],
+  ): Promise<boolean> {
+    const transaction = this.#parts.traces.ofMany(
+      outcomes.map(({ span }) => span),
+      'commit',
+      'producer',
+    );
+    if (transaction.isRecorded) {
+      const { topic, partition } = batch;
+      transaction.set({
+        ...aboutRead({ topic, partition, offset: nextOffset - 1n }, this.#configuration.group),
+        'messaging.operation.name': 'commit',
+        'messaging.operation.type': 'settle',
+        'messaging.batch.message_count': outcomes.length,
+      });
+    }
+    let isCommitted = false;
+    try {
+      isCommitted = await this.#transactions.run(batch, outgoing, nextOffset);
+      return isCommitted;
+    } finally {
+      const lost = isCommitted ? undefined : { code: 'NOT_COMMITTED' };
+      transaction.end(lost);
+      for (const { span, sending, failure } of outcomes) {
+        for (const one of sending) one.end(lost);
+        span.end(lost ?? failure);
+      }
+    }
+  }
+
   #done({ description, failure, destinations }: Outcome): void {
-    const { flow, stage } = this.#configuration;
+    const { flow, stage, healthBoard, peer } = this.#configuration;
+    const labels = { flow, health_board: healthBoard, peer };
     if (failure === undefined) {
-      this.#parts.metrics.transformed.inc({ flow });
+      this.#parts.metrics.transformed.inc(labels);
       this.#events.tell('MESSAGE_PROCESSED', description, { destinations: [...destinations] });
       return;
     }
     const { code, reason } = failure;
-    this.#parts.metrics.deadLetters.inc({ flow, stage, code });
+    this.#parts.metrics.deadLetters.inc({ ...labels, stage, code });
     this.#events.tell('MESSAGE_FAILED', description, { error: { code, reason, attempts: 1, isFinal: true } });
   }
 
   /** Adds what is to be written. */
   #transformRecord(record: IncomingRecord, outgoing: OutgoingRecord[]): Outcome {
     const description = readDescription(record.headers);
+    const span = this.#parts.traces.goOn(record.headers['traceparent'], 'process', 'consumer');
+    if (span.isRecorded) {
+      span.set({ ...aboutMessage(description), ...aboutRead(record, this.#configuration.group) });
+    }
+    const mapping = span.part('transform', 'internal');
     try {
       const made = this.#transform(record.value);
-      for (const { topic, bytes } of made) {
-        outgoing.push({
-          topic,
-          key: record.key,
-          value: bytes,
-          headers: recordHeaders(description, 'transformed'),
-        });
-      }
-      return { description, destinations: made.map(({ destination }) => destination) };
+      mapping.end();
+      const sending = made.map(({ topic, bytes }) => {
+        const one = this.#sending(span, topic);
+        const headers = recordHeaders({ ...description, traceparent: one.traceparent }, 'transformed');
+        outgoing.push({ topic, key: record.key, value: bytes, headers });
+        return one;
+      });
+      return { description, destinations: made.map(({ destination }) => destination), span, sending };
     } catch (error) {
       const failure = this.#failureOf(error, record, description);
+      mapping.end(failure);
       const { deadLetterTopic, stage } = this.#configuration;
-      outgoing.push(deadLetter(deadLetterTopic, stage, description, record.value, record.key, failure));
-      return { description, failure, destinations: [] };
+      const sending = this.#sending(span, deadLetterTopic);
+      const { traceparent } = sending;
+      outgoing.push(
+        deadLetter(
+          deadLetterTopic,
+          stage,
+          { ...description, traceparent },
+          record.value,
+          record.key,
+          failure,
+        ),
+      );
+      return { description, failure, destinations: [], span, sending: [sending] };
     }
+  }
+
+  #sending(span: StageSpan, topic: string): StageSpan {
+    const sending = span.part('send', 'producer');
+    if (sending.isRecorded) sending.set(aboutSent(topic));
+    return sending;
   }
 
   #failureOf(error: unknown, record: IncomingRecord, description: MessageDescription): Failure {
