@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test e2e demo bench faults cluster cluster-down image kind clean
+.PHONY: help install build lint format crds unit test e2e demo bench faults faults-long cluster cluster-down image kind clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,8 +39,13 @@ demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show wha
 bench: build ## Run the benchmarks, ours and peers side by side; ARGS="hl7 --json" for one section as JSON lines
 	npm run --silent bench -- $(ARGS)
 
-faults: build ## Break a hub over two zones in every way there is, and prove that nothing was lost; ARGS="--seed 6" (root)
-	npx --no-install node e2e/dist/faults/main.js --report .ihub/faults-report.json $(ARGS)
+FAULTS = npx --no-install node e2e/dist/faults/main.js --report .ihub/faults-report.json
+
+faults: build ## Break a hub over two zones in every way there is, under 200,000 messages; ARGS="--seed 6" (root)
+	$(FAULTS) --messages 200000 $(ARGS)
+
+faults-long: build ## The same for an hour or more, two faults at a time by chance (root)
+	$(FAULTS) --messages 200000 --minutes 60 $(ARGS)
 
 # A cluster's networks and containers are root's.
 CLUSTER = $(if $(filter-out 0,$(shell id -u)),sudo -E env "PATH=$$PATH" "HOME=$$HOME") npx --no-install node e2e/dist/cluster/main.js

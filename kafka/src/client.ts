@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Kafka, LogEntry, RetryOptions } from 'kafkajs';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { addressOf, reachableFirst } from './reachable-first.js';
 import { kafkajs } from './repaired-kafkajs.js';
 
 export interface ClientSettings {
@@ -10,6 +11,8 @@ export interface ClientSettings {
   requestTimeoutMs?: number;
   connectionTimeoutMs?: number;
   retry?: RetryOptions;
+  /** Whatever broker kafkajs asks, the first bootstrap server is asked in its place. */
+  onlyBootstrap?: boolean;
 }
 
 /** A kafkajs client that can be done away with at once. */
@@ -39,7 +42,7 @@ export function openClient(settings: ClientSettings): Client {
   const sockets = new Set<net.Socket>();
   let discarded = false;
   const kafka = new kafkajs.Kafka({
-    brokers: () => lastHeardFirst(connection.bootstrapServers),
+    brokers: () => reachableFirst(lastHeardFirst(connection.bootstrapServers), connectionTimeoutMs),
     clientId: connection.clientId,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: connectionTimeoutMs,
@@ -51,8 +54,10 @@ export function openClient(settings: ClientSettings): Client {
         if (!discarded) forward(entry);
       };
     },
-    socketFactory: ({ host, port, ssl, onConnect }) => {
+    socketFactory: ({ ssl, onConnect, ...asked }) => {
       if (discarded) throw new Error('the client has been discarded');
+      const { host, port } =
+        settings.onlyBootstrap === true ? addressOf(connection.bootstrapServers[0]!) : asked;
       // kafkajs's type leaves out that it is undefined where TLS is not asked for.
       const socket = (ssl as tls.ConnectionOptions | undefined)
         ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)

@@ -44,7 +44,7 @@ export interface Consumer {
 const LEAVE_DEADLINE = 3_000;
 const BEATS_PER_SESSION = 10;
 /** After so many without a word from the group the client is taken for hung: by then Kafka has taken it for gone. */
-const MOST_SILENT_BEATS = 1.5 * BEATS_PER_SESSION;
+const MOST_SILENT_BEATS = 1.2 * BEATS_PER_SESSION;
 /** Kafka's errors that say that the group has moved on, or is about to. */
 const GROUP_HAS_MOVED_ON = new Set([
   'REBALANCE_IN_PROGRESS',

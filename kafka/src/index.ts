@@ -13,3 +13,4 @@ export type * from './incoming-batch.js';
 export * from './partition-transactions.js';
 export * from './exclusive-writer.js';
 export * from './zone-redundancy.js';
+export * from './zone-watch.js';

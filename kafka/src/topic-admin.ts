@@ -72,14 +72,23 @@ export class TopicAdmin {
 
   /**
    * @param options.requestTimeoutMs how long a broker may take to answer; default 5,000 ms
+   * @param options.onlyBootstrap whether only the first bootstrap server is asked, once, and no other broker; that is
+   *   enough for brokers, copies, and settings of topics, and for nothing else
+   * @param options.signal aborted: its connections are cut
    * @throws KafkaError UNREACHABLE
    */
   static async connect(options: {
     connection: KafkaConnection;
     log?: KafkaLog;
     requestTimeoutMs?: number;
+    onlyBootstrap?: boolean;
+    signal?: AbortSignal;
   }): Promise<TopicAdmin> {
-    const client = openClient(options);
+    const client = openClient({
+      ...options,
+      ...(options.onlyBootstrap === true && { retry: { retries: 0 } }),
+    });
+    options.signal?.addEventListener('abort', () => client.discard());
     const admin = client.kafka.admin();
     try {
       await admin.connect();
@@ -194,12 +203,11 @@ export class TopicAdmin {
     return brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port }));
   }
 
-  /** The zone (`broker.rack`) of each broker that is there at present, by its id; '' where it has none. */
-  async brokerZones(): Promise<Map<number, string>> {
-    const brokers = await this.brokers();
+  /** The zone (`broker.rack`) of brokers that are there, by id; '' where one has none. Each is asked itself. */
+  async brokerZones(ids: readonly number[]): Promise<Map<number, string>> {
     const { resources } = await this.#admin.describeConfigs({
       includeSynonyms: false,
-      resources: brokers.map(({ id }) => ({
+      resources: ids.map((id) => ({
         type: kafkajs.ConfigResourceTypes.BROKER,
         name: String(id),
         configNames: ['broker.rack'],

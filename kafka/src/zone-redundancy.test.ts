@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { decideZoneRedundancy, type LostZone, type ZoneObservation } from './zone-redundancy.js';
+import {
+  decideZoneRedundancy,
+  type LostZone,
+  withUnseenBrokers,
+  type ZoneObservation,
+} from './zone-redundancy.js';
 
 describe('min.insync.replicas when a zone is lost', () => {
   const zones = new Map([
@@ -76,5 +81,20 @@ describe('min.insync.replicas when a zone is lost', () => {
     expect(changes(observe({ current: 2, inSync: [1, 2, 3] }), undefined, 99_000)).to.deep.equal([]);
     expect(changes(observe({ current: 2 }), undefined, 99_000)).to.deep.equal([['topic', 3]]);
     expect(changes(observe({ current: 2, wanted: 2 }), undefined, 99_000)).to.deep.equal([]);
+  });
+
+  it('knows that a zone is lost whose brokers were gone before it could ask them', () => {
+    const known = new Map([...zones].filter(([, zone]) => zone === 'a'));
+    const unseen = (declared: string[], observed = observe({ alive: [1, 2] })): ZoneObservation =>
+      withUnseenBrokers({ ...observed, zones: known }, declared);
+    expect(unseen(['a', 'b']).zones).to.deep.equal(zones);
+    expect(changes(unseen(['a', 'b']), lostB, 99_000)).to.deep.equal([['topic', 2]]);
+    // It can't tell which zone they are of.
+    for (const declared of [[], ['a'], ['a', 'b', 'c']]) {
+      expect(changes(unseen(declared), lostB, 99_000)).to.deep.equal([]);
+    }
+    // Two that are gone beside broker 1: one of them may be of zone a, and one copy is too few in any case.
+    const few = observe({ alive: [1], replicas: [1, 3, 4], wanted: 3 });
+    expect(changes(unseen(['a', 'b'], few), lostB, 99_000)).to.deep.equal([]);
   });
 });

@@ -90,29 +90,50 @@ function nextValue(
 }
 
 /**
- * Looks at the brokers and at topics that have their `min.insync.replicas` managed.
+ * Looks at topics that have their `min.insync.replicas` managed.
  *
- * @param wanted what each topic is to have while no zone is lost, Kafka's own topics among them; those not there yet are left out
- * @param known the zones of brokers as last observed, so that a broker's zone is known when it is gone
+ * @param wanted what each topic is to have while no zone is lost; those that are not there yet are left out
  */
-export async function observeZones(
+export async function observeTopics(
   admin: TopicAdmin,
   wanted: ReadonlyMap<string, number>,
-  known: ReadonlyMap<number, string>,
-): Promise<ZoneObservation> {
-  const present = new Set((await admin.brokers()).map(({ id }) => id));
-  // A broker tells its zone itself; one that has been seen need not be asked again, and may have gone meanwhile.
-  const isKnown = [...present].every((id) => known.has(id));
-  const zones = new Map([...known, ...(isKnown ? [] : await admin.brokerZones())]);
+): Promise<TopicRedundancy[]> {
   const copies = await admin.copies([...wanted.keys()]);
   const current = await admin.setting([...copies.keys()], minInsyncReplicas);
-  const topics = [...copies].map(([name, partitions]) => ({
+  return [...copies].map(([name, partitions]) => ({
     name,
     wanted: wanted.get(name)!,
     current: Number(current.get(name)),
     partitions,
   }));
-  return { zones, alive: present, topics };
+}
+
+/**
+ * Brokers that were gone before anybody could ask them for their zone: where exactly one of the zones that there
+ * should be has no broker that is known, they are taken to be that one's. So who begins to watch when a zone is lost
+ * already knows that it is. Topics of which then fewer than all but one of the wanted copies would be left are left
+ * out of the observation: such a broker may be of another zone, and dead.
+ *
+ * @param declared the zones that there should be
+ */
+export function withUnseenBrokers(
+  observation: ZoneObservation,
+  declared: readonly string[],
+): ZoneObservation {
+  const known = new Set(observation.zones.values());
+  const absent = declared.filter((zone) => !known.has(zone));
+  const unseen = new Set(
+    observation.topics
+      .flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas))
+      .filter((id) => !observation.zones.has(id)),
+  );
+  const [zone] = absent;
+  if (absent.length !== 1 || zone === undefined || unseen.size === 0) return observation;
+  const zones = new Map([...observation.zones, ...[...unseen].map((id) => [id, zone] as const)]);
+  const topics = observation.topics.filter(({ wanted, partitions }) =>
+    partitions.every(({ replicas }) => replicas.filter((id) => !unseen.has(id)).length >= wanted - 1),
+  );
+  return { ...observation, zones, topics };
 }
 
 /** Sets what was decided; no other setting of a topic changes. */

@@ -5,9 +5,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Topic } from '@integration-hub/api';
-import { minInsyncReplicas, TopicAdmin, type KafkaLog, type TopicChange } from '@integration-hub/kafka';
+import {
+  minInsyncReplicas,
+  TopicAdmin,
+  ZoneWatch,
+  type KafkaLog,
+  type TopicChange,
+  type ZoneLook,
+  type ZonesState,
+} from '@integration-hub/kafka';
 import { hashOf } from './render/names.js';
-import { ZoneWatch, type ZonesState } from './zone-watch.js';
 
 /** What one resource wants of Kafka. */
 export interface Wish {
@@ -19,6 +26,8 @@ export interface Wish {
   readonly deadLetters?: string;
   /** How often all this is measured, in milliseconds; less often where Kafka takes long to answer for everybody. */
   readonly everyMs: number;
+  /** The zones that Kafka should have brokers in. */
+  readonly zones?: readonly string[];
 }
 
 export type TopicsState =
@@ -53,8 +62,8 @@ export interface HubKafkaOptions {
 }
 
 const reconnectMs = 5_000;
-/** How often the brokers are looked at. */
-const brokersEveryMs = 5_000;
+/** How often the brokers are looked at: while a zone is lost nothing is acknowledged until that has been seen. */
+const brokersEveryMs = 2_000;
 const topicsOfOneRequest = 100;
 /** Wishes of a shorter interval are somebody's who waits. */
 const urgentMs = 5_000;
@@ -79,6 +88,8 @@ export class HubKafka {
   /** How long the last measuring for everybody took, in milliseconds. */
   #passMs = 0;
   #brokers: number | undefined;
+  /** Of brokers and zones, what was told last. */
+  #seen = '';
   readonly #zoneWatch: ZoneWatch;
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
@@ -89,7 +100,16 @@ export class HubKafka {
   constructor(options: HubKafkaOptions) {
     this.#options = options;
     this.#recheckMs = options.recheckMs ?? 300_000;
-    this.#zoneWatch = new ZoneWatch(options.lowerAfterMs, this.#recheckMs);
+    const { bootstrapServers, log, lowerAfterMs } = options;
+    this.#zoneWatch = new ZoneWatch({
+      connection: { bootstrapServers, clientId: 'ihub-operator' },
+      log,
+      wanted: () => this.#wantedInSync(),
+      lowerAfterMs,
+      everyMs: brokersEveryMs,
+      recheckMs: this.#recheckMs,
+      onLook: (look) => this.#looked(look),
+    });
   }
 
   /** Why Kafka can't be reached; undefined while it can, or before it was tried. */
@@ -107,6 +127,7 @@ export class HubKafka {
     const former = this.#wishes.get(owner);
     this.#wishes.set(owner, wish);
     this.#running ??= this.#run();
+    this.#zoneWatch.start();
     if (former === undefined || hashOf(former) !== hashOf(wish)) this.#wake();
   }
 
@@ -159,7 +180,7 @@ export class HubKafka {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#wake();
-    await this.#running;
+    await Promise.all([this.#running, this.#zoneWatch.stop()]);
     await this.#disconnect();
   }
 
@@ -179,7 +200,6 @@ export class HubKafka {
       let waitMs: number;
       try {
         await this.#connect();
-        await this.#watchZones();
         await this.#ensureTopics();
         await this.#measure();
         waitMs = this.#untilDueMs();
@@ -286,18 +306,21 @@ export class HubKafka {
     );
   }
 
-  /** First of all: while a zone is lost, nothing is acknowledged until this has been done. */
-  async #watchZones(): Promise<void> {
+  /** What topics should ask for, and where brokers should be. */
+  #wantedInSync(): { topics: Map<string, number>; zones: string[] } {
     const wanted = new Map<string, number>();
     for (const { topics } of this.#wishes.values()) {
-      for (const { name, config } of topics) {
-        if (this.#checked.has(name)) wanted.set(name, Number(config[minInsyncReplicas]));
-      }
+      for (const { name, config } of topics) wanted.set(name, Number(config[minInsyncReplicas]));
     }
-    const former = JSON.stringify(this.zones);
-    const { brokers, changes } = await this.#zoneWatch.look(this.#admin!, wanted);
+    const zones = [...this.#wishes.values()].flatMap((wish) => wish.zones ?? []);
+    return { topics: wanted, zones: [...new Set(zones)] };
+  }
+
+  #looked({ brokers, changes }: ZoneLook): void {
     this.#tellTopicChanges(changes);
-    if (brokers === this.#brokers && JSON.stringify(this.zones) === former) return;
+    const seen = JSON.stringify([brokers, this.zones]);
+    if (seen === this.#seen) return;
+    this.#seen = seen;
     this.#brokers = brokers;
     this.#tellAll();
   }
@@ -387,7 +410,7 @@ export class HubKafka {
 
   #untilDueMs(): number {
     const now = Date.now();
-    let next = now + Math.min(this.#recheckMs, brokersEveryMs);
+    let next = now + this.#recheckMs;
     for (const { topics, backlogs, deadLetters, everyMs } of this.#wishes.values()) {
       for (const topic of topics) {
         const checked = this.#checked.get(topic.name);

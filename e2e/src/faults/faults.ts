@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Role } from '@integration-hub/api';
 import { encodeFrame } from '@integration-hub/hl7';
 import { samples } from '../flows.js';
-import { KAFKA_NODES } from './kafka-cluster.js';
+import { JUMP } from './jumping-clock.js';
+import { KAFKA_NODES, type KafkaNode } from './kafka-cluster.js';
 import { writeAndLeave } from './load.js';
 import type { Random } from './random.js';
 import type { TwoZoneHub } from './two-zone-hub.js';
@@ -22,8 +23,10 @@ export interface Fault {
 
 const ROLES: readonly Role[] = ['listener', 'transformer', 'sender'];
 const nothing = (): void => undefined;
-/** What a zone that is gone may cost, and what anything less may. */
+/** What a zone that is gone may cost, and what hangs or dies without a word. */
 const ZONE_GAP = 15_000;
+/** What may cost little: what ends in good order, and what is no part of the road. */
+const LESSER_GAP = 3_000;
 
 function signalWorker(
   role: Role,
@@ -57,6 +60,63 @@ function signalNode(role: 'broker' | 'controller', kind: 'SIGKILL' | 'SIGSTOP'):
         if (kind === 'SIGSTOP') kafka.signal(id, 'SIGCONT');
         else return kafka.end(id, 'SIGKILL').then(() => kafka.startNode(id));
         return undefined;
+      });
+    },
+  };
+}
+
+function signalZoneWatch(name: string, [first, then]: readonly NodeJS.Signals[]): Fault {
+  return {
+    name: `${name} of the zone watch`,
+    lastsMs: 8_000,
+    longestGapMs: LESSER_GAP,
+    begin: ({ zoneWatch }) => {
+      zoneWatch.signal(first!);
+      return Promise.resolve(() => {
+        if (then) zoneWatch.signal(then);
+      });
+    },
+  };
+}
+
+/** Who watches the zones knows nothing of them when one is lost, as an operator that takes over from one in the lost zone. */
+const unwatchedCut: Fault = {
+  name: 'zone-b cut off, and the zone watch begins anew',
+  lastsMs: 30_000,
+  longestGapMs: ZONE_GAP,
+  begin: async (hub, random) => {
+    const heal = await cutZone('zone-b').begin(hub, random);
+    await sleep(2_000);
+    hub.zoneWatch.signal('SIGKILL');
+    return heal;
+  },
+};
+
+/** No file of a broker may grow any more; it then gives up its disk, and itself, as it has one only. */
+const fullDisk: Fault = {
+  name: 'the disk of a broker is full',
+  lastsMs: 10_000,
+  longestGapMs: ZONE_GAP,
+  begin: async ({ kafka }, random) => {
+    const { id } = random.pick(KAFKA_NODES.filter(({ role }) => role === 'broker'));
+    await kafka.fillDisk(id);
+    return () => kafka.end(id, 'SIGKILL').then(() => kafka.startNode(id));
+  },
+};
+
+/** An hour ahead, then an hour behind, then right again. */
+function jumpClock(role: Role): Fault {
+  return {
+    name: `the clock of a ${role} jumps`,
+    lastsMs: 8_000,
+    longestGapMs: ZONE_GAP,
+    begin: (hub, random) => {
+      const worker = random.pick(hub.workersOf(role));
+      worker.signal(JUMP);
+      return Promise.resolve(async () => {
+        worker.signal(JUMP);
+        await sleep(8_000);
+        worker.signal(JUMP);
       });
     },
   };
@@ -163,7 +223,7 @@ const poisonedStreams: Fault = {
 const rollingRestart: Fault = {
   name: 'rolling restart of all workers',
   lastsMs: 0,
-  longestGapMs: ZONE_GAP,
+  longestGapMs: LESSER_GAP,
   begin: async ({ workers }) => {
     const restart = async (worker: ZoneWorker): Promise<void> => {
       const { ended } = worker;
@@ -178,20 +238,23 @@ const rollingRestart: Fault = {
   },
 };
 
-const rollingBrokers: Fault = {
-  name: 'rolling restart of all brokers',
-  lastsMs: 0,
-  longestGapMs: ZONE_GAP,
-  begin: async (hub) => {
-    for (const { id, role } of KAFKA_NODES) {
-      if (role !== 'broker') continue;
-      await hub.kafka.end(id, 'SIGTERM');
-      await hub.kafka.startNode(id);
-      await hub.recovered();
-    }
-    return nothing;
-  },
-};
+/** One after another, the next when all is as before. */
+function rollNodes(ofRole: KafkaNode['role']): Fault {
+  return {
+    name: `rolling restart of all ${ofRole}s`,
+    lastsMs: 0,
+    longestGapMs: LESSER_GAP,
+    begin: async (hub) => {
+      for (const { id, role } of KAFKA_NODES) {
+        if (role !== ofRole) continue;
+        await hub.kafka.end(id, 'SIGTERM');
+        await hub.kafka.startNode(id);
+        await hub.recovered();
+      }
+      return nothing;
+    },
+  };
+}
 
 /** Every fault that there is, each once. */
 export const FAULTS: readonly Fault[] = [
@@ -201,7 +264,12 @@ export const FAULTS: readonly Fault[] = [
   signalNode('broker', 'SIGSTOP'),
   signalNode('controller', 'SIGKILL'),
   signalNode('controller', 'SIGSTOP'),
+  signalZoneWatch('SIGKILL', ['SIGKILL']),
+  signalZoneWatch('SIGSTOP', ['SIGSTOP', 'SIGCONT']),
+  fullDisk,
+  ...ROLES.map(jumpClock),
   ...ZONE_NAMES.map(cutZone),
+  unwatchedCut,
   ...ZONE_NAMES.map(killZone),
   ailZone('zone-a', 'nothing-leaves'),
   ailZone('zone-b', 'nothing-arrives'),
@@ -226,7 +294,8 @@ export const FAULTS: readonly Fault[] = [
   misbehaviour('senders repeat what was acknowledged', 'repetitions', 0.2),
   poisonedStreams,
   rollingRestart,
-  rollingBrokers,
+  rollNodes('broker'),
+  rollNodes('controller'),
 ];
 
 /** The fault of a name. @throws Error where there is none */

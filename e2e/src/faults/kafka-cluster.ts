@@ -88,6 +88,12 @@ export class KafkaCluster {
     }
   }
 
+  /** From here on no file of a node may grow: its writes fail (setrlimit(2), EFBIG), as on a disk that is full. */
+  async fillDisk(id: number): Promise<void> {
+    const { pid } = this.#processes.get(id)!;
+    await promisify(execFile)('prlimit', ['--pid', String(pid), '--fsize=0']);
+  }
+
   /** Starts a node that does not run, on what it has on its disk. */
   async startNode(id: number): Promise<void> {
     if (this.isRunning(id)) return;
@@ -237,6 +243,12 @@ export class KafkaCluster {
       'broker.heartbeat.interval.ms': 500,
       'replica.lag.time.max.ms': 4_000,
       'replica.socket.timeout.ms': 4_000,
+      // A broker goes on asking a controller that has vanished for 30 s, and one that leads a partition or coordinates
+      // transactions for as long: until then no setting is changed and no transaction ends (docs/two-zones.md).
+      'controller.socket.timeout.ms': 2_000,
+      'request.timeout.ms': 4_000,
+      'socket.connection.setup.timeout.ms': 1_000,
+      'socket.connection.setup.timeout.max.ms': 2_000,
       'controller.quorum.fetch.timeout.ms': 2_000,
       'controller.quorum.election.timeout.ms': 1_000,
       'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,

@@ -30,11 +30,13 @@ export interface RunReport {
 }
 
 export interface RunOptions extends TwoZoneHubOptions {
-  /** One after another; those of one list at the same time. */
-  readonly steps: readonly (readonly Fault[])[];
+  /** One after another; those of one list at the same time. Each is asked for when the one before has ended. */
+  readonly steps: Iterable<readonly Fault[]>;
   readonly keepLogs?: boolean;
   /** Whether a gap that is longer than allowed is a wrong. */
   readonly judgeGaps: boolean;
+  /** @param acknowledged messages acknowledged to senders so far */
+  readonly onStep?: (acknowledged: number) => void;
 }
 
 /** Quiet time before each step, in which load only is there, in milliseconds. */
@@ -42,7 +44,7 @@ const QUIET = 2_000;
 
 /** Starts a hub over two zones, sends a load through it, breaks it step by step, and compares what came with what went. */
 export async function runFaults(options: RunOptions): Promise<RunReport> {
-  const { steps, seed, onProgress, judgeGaps } = options;
+  const { steps, seed, onProgress, judgeGaps, onStep } = options;
   const random = new Random(seed);
   const hub = await TwoZoneHub.start(options);
   const reports: StepReport[] = [];
@@ -54,14 +56,15 @@ export async function runFaults(options: RunOptions): Promise<RunReport> {
       await sleep(QUIET);
       const report = await step(hub, faults, random);
       reports.push(report);
+      onStep?.(hub.ledger.acknowledgedCount);
       onProgress(lineOf(report));
       if (report.hung !== undefined) {
         wrongs.push(`${report.faults.join(' + ')}: ${report.hung}`);
         break;
       }
     }
-    await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs);
-    await ended('all that was acknowledged has arrived', hub.delivered(120_000), wrongs);
+    await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs, hub.patienceMs);
+    await ended('all that was acknowledged has arrived', hub.delivered(), wrongs, hub.patienceMs + 1_000);
     // What would come twice has the time to.
     await sleep(3_000);
     const findings = hub.ledger.findings();
@@ -107,10 +110,10 @@ async function step(hub: TwoZoneHub, faults: readonly Fault[], random: Random): 
   };
 }
 
-async function ended(what: string, work: Promise<void>, wrongs: string[]): Promise<void> {
-  const late = sleep(150_000, 'late', { ref: false });
+async function ended(what: string, work: Promise<void>, wrongs: string[], withinMs: number): Promise<void> {
+  const late = sleep(withinMs, 'late', { ref: false });
   const result = await Promise.race([work.catch((error: unknown) => (error as Error).message), late]);
-  if (result !== undefined) wrongs.push(result === 'late' ? `not within 150 s: ${what}` : result);
+  if (result !== undefined) wrongs.push(result === 'late' ? `not within ${withinMs} ms: ${what}` : result);
 }
 
 function isTooLong({ allowedGapMs, longestGapMs }: StepReport): boolean {

@@ -1,11 +1,12 @@
 /**
  * `make faults`: breaks a hub over two zones, one fault after another and then two at once by chance, and says what
- * was lost, doubled, reordered or altered. Exit code 1: something was.
+ * was lost, doubled, reordered or altered. Exit code 1: something was. `--mixed`, `--messages` and `--minutes` say when
+ * it has been enough; `--fault`, which may be given several times, names those that are wanted.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FAULTS, fault } from './faults.js';
+import { FAULTS, fault, type Fault } from './faults.js';
 import { lineOf, runFaults } from './machine.js';
 import { Random } from './random.js';
 import { reasonAgainstNetwork } from './zone-network.js';
@@ -15,6 +16,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     fault: { type: 'string', multiple: true },
     mixed: { type: 'string', default: '5' },
+    messages: { type: 'string', default: '0' },
+    minutes: { type: 'string', default: '0' },
     senders: { type: 'string', default: '10' },
     pace: { type: 'string', default: '100' },
     report: { type: 'string', default: 'faults-report.json' },
@@ -30,15 +33,25 @@ if (reason !== undefined) {
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const random = new Random(seed);
 const alone = values.fault === undefined ? FAULTS : values.fault.map(fault);
-const mixed = Array.from({ length: Number(values.mixed) }, () => {
-  const first = random.pick(alone);
-  return [first, random.pick(alone.length > 1 ? alone.filter((other) => other !== first) : FAULTS)];
-});
+/** Every fault alone, then two at once by chance: so many, and more until enough messages have gone and time is over. */
+function* steps(): Generator<readonly Fault[]> {
+  for (const one of alone) yield [one];
+  const isEnough = (mixtures: number): boolean =>
+    mixtures >= Number(values.mixed) &&
+    acknowledged >= Number(values.messages) &&
+    performance.now() - began >= Number(values.minutes) * 60_000;
+  for (let mixtures = 0; !isEnough(mixtures); mixtures += 1) {
+    const first = random.pick(alone);
+    yield [first, random.pick(alone.length > 1 ? alone.filter((other) => other !== first) : FAULTS)];
+  }
+}
 console.log(`faults: seed ${seed}`);
 const began = performance.now();
+let acknowledged = 0;
 const report = await runFaults({
   seed,
-  steps: [...alone.map((one) => [one]), ...mixed],
+  steps: steps(),
+  onStep: (count) => (acknowledged = count),
   sendersPerFlow: Number(values.senders),
   paceMs: Number(values.pace),
   keepLogs: values['keep-logs'],

@@ -2,28 +2,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { plan, problemText, readResources, type Role, type Stage } from '@integration-hub/api';
 import { MockReceiver } from '@integration-hub/cli';
 import { Message } from '@integration-hub/hl7';
-import {
-  applyZoneRedundancy,
-  decideZoneRedundancy,
-  type LostZone,
-  observeZones,
-  type TopicAdmin,
-} from '@integration-hub/kafka';
 import { flows, phwAsDelivered, samples } from '../flows.js';
 import { KafkaCluster } from './kafka-cluster.js';
 import { Ledger } from './ledger.js';
 import { LoadSender, type Misbehaviour } from './load.js';
+import { KeptProcess } from './kept-process.js';
 import { Random } from './random.js';
+import type { WatchedKafka, WatchReport } from './watch-zones.js';
 import { ZONE_NAMES, ZoneNetwork } from './zone-network.js';
 import { ZoneWorker } from './zone-worker.js';
 
-/** Kafka's own topics, which groups and transactions need, in the same number of copies as all others. */
-const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state'];
 const WANTED_IN_SYNC = 3;
-/** For how long a zone must have been lost before the operator lowers what must be in sync; its brokers' own time to be taken for gone comes before. */
+/** For how long a zone must have been lost before what must be in sync is lowered; its brokers' own time to be taken for gone comes before. */
 const LOWER_AFTER = 1_000;
 const LOOK_EVERY = 500;
 
@@ -33,6 +27,8 @@ export interface TwoZoneHubOptions {
   /** Of each sender, between an acknowledgement and the next message, in milliseconds. */
   readonly paceMs: number;
   readonly seed: number;
+  /** How long the hub may take to be as before a fault; default 180,000 ms. */
+  readonly patienceMs?: number;
   /** Other programs than ours for roles, to show the machine something that is wrong. */
   readonly programs?: Partial<Record<Role, string>>;
   readonly onProgress: (sentence: string) => void;
@@ -50,10 +46,14 @@ export class TwoZoneHub {
   readonly ledger: Ledger;
   readonly senders: readonly LoadSender[];
   readonly misbehaviour: Misbehaviour;
+  readonly patienceMs: number;
   /** Where each flow's listeners are, by the flow's port. */
   readonly listeners: ReadonlyMap<number, readonly { readonly host: string; readonly port: number }[]>;
   readonly #directory: string;
-  readonly #redundancy: RedundancyKeeper;
+  /** What the operator does in a cluster: lowers what must be in sync when a zone is lost, and raises it again. */
+  readonly zoneWatch: KeptProcess;
+  #lastLook: WatchReport | undefined;
+  #lost: string | undefined;
   #sending: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -65,6 +65,7 @@ export class TwoZoneHub {
     options: TwoZoneHubOptions,
   ) {
     this.#directory = directory;
+    this.patienceMs = options.patienceMs ?? 180_000;
     this.network = network;
     this.kafka = kafka;
     this.workers = stages.flatMap((stage) =>
@@ -84,8 +85,21 @@ export class TwoZoneHub {
     this.senders = [2575, 2577].flatMap((port) =>
       Array.from({ length: options.sendersPerFlow }, (_, index) => this.#sender(port, index, options)),
     );
-    const wanted = new Map([...topics, ...INTERNAL_TOPICS].map((topic) => [topic, WANTED_IN_SYNC]));
-    this.#redundancy = new RedundancyKeeper(kafka, wanted, options.onProgress);
+    const watched: WatchedKafka = {
+      bootstrapServers: kafka.bootstrapServers,
+      topics,
+      inSync: WANTED_IN_SYNC,
+      zones: ZONE_NAMES,
+      lowerAfterMs: LOWER_AFTER,
+      everyMs: LOOK_EVERY,
+    };
+    const program = fileURLToPath(new URL('watch-zones.js', import.meta.url));
+    this.zoneWatch = new KeptProcess(
+      'zone watch',
+      [process.execPath, program, JSON.stringify(watched)],
+      join(directory, 'zone-watch.log'),
+    );
+    this.zoneWatch.onMessage = (report) => this.#looked(report as WatchReport, options.onProgress);
   }
 
   /** Starts everything but the load. */
@@ -105,10 +119,9 @@ export class TwoZoneHub {
       const names = topics.map(({ name }) => name);
       hub = new TwoZoneHub(directory, network, kafka, stages, names, options);
       await hub.receiver.start();
-      await Promise.all(hub.workers.map((worker) => worker.start()));
+      await Promise.all([...hub.workers, hub.zoneWatch].map((each) => each.start()));
       await hub.allRunning();
       options.onProgress(`${hub.workers.length} workers run, ${hub.workers.length / 2} in each zone`);
-      hub.#redundancy.start();
       return hub;
     } catch (error) {
       if (hub) await hub.stop({ keepLogs: true });
@@ -135,7 +148,8 @@ export class TwoZoneHub {
   }
 
   async allRunning(): Promise<void> {
-    await until('every worker runs', () => this.workers.every(({ running }) => running), 120_000);
+    const all = [...this.workers, this.zoneWatch];
+    await until('every worker runs', () => all.every(({ running }) => running), 120_000);
   }
 
   /**
@@ -144,27 +158,36 @@ export class TwoZoneHub {
    */
   async recovered(): Promise<void> {
     await this.allRunning();
-    await until('every copy is in sync', () => this.#redundancy.isWhole(), 180_000);
+    this.#lastLook = undefined;
+    const isWhole = (): boolean => this.#lastLook?.isWhole === true && this.#lastLook.brokers === 4;
+    await until('every copy is in sync', isWhole, this.patienceMs);
     await until(
       'what was held up has arrived',
       () => this.ledger.awaited <= 2 * this.senders.length,
-      120_000,
+      this.patienceMs,
     );
   }
 
   /** Resolves when all that was acknowledged has arrived. */
-  async delivered(withinMs: number): Promise<void> {
-    await until('all that was acknowledged has arrived', () => this.ledger.awaited === 0, withinMs);
+  async delivered(): Promise<void> {
+    await until('all that was acknowledged has arrived', () => this.ledger.awaited === 0, this.patienceMs);
   }
 
   async stop({ keepLogs = false } = {}): Promise<void> {
     for (const sender of this.senders) sender.stop();
-    await this.#redundancy.stop();
-    await Promise.all(this.workers.map((worker) => worker.stop('SIGKILL')));
+    await Promise.all([...this.workers, this.zoneWatch].map((each) => each.stop('SIGKILL')));
     await this.receiver.kill();
     await this.kafka.stop();
     await this.network.remove();
     if (!keepLogs) await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #looked(look: WatchReport, onProgress: (sentence: string) => void): void {
+    const { lost, changes } = look;
+    if (lost?.name !== this.#lost) onProgress(lost ? `${lost.name} is lost` : 'both zones have brokers');
+    this.#lost = lost?.name;
+    if (changes.length > 0) onProgress(`${changes.length} topics: ${changes[0]!.detail}`);
+    this.#lastLook = look;
   }
 
   #sender(port: number, index: number, options: TwoZoneHubOptions): LoadSender {
@@ -186,79 +209,6 @@ export class TwoZoneHub {
       paceMs: options.paceMs,
       ackTimeoutMs: 12_000,
     });
-  }
-}
-
-/** What the operator does in a cluster: lowers what must be in sync when a zone is lost, and raises it again. */
-class RedundancyKeeper {
-  readonly #kafka: KafkaCluster;
-  readonly #wanted: ReadonlyMap<string, number>;
-  readonly #onProgress: (sentence: string) => void;
-  #zones: ReadonlyMap<number, string> = new Map();
-  #lost: LostZone | undefined;
-  #admin: TopicAdmin | undefined;
-  #whole = false;
-  #stopped = false;
-  #lastFailure = '';
-  #looking = Promise.resolve();
-
-  constructor(
-    kafka: KafkaCluster,
-    wanted: ReadonlyMap<string, number>,
-    onProgress: (sentence: string) => void,
-  ) {
-    this.#kafka = kafka;
-    this.#wanted = wanted;
-    this.#onProgress = onProgress;
-  }
-
-  start(): void {
-    this.#looking = (async () => {
-      while (!this.#stopped) {
-        await this.#look().catch(async (error: unknown) => {
-          const sentence = `redundancy can't be looked after: ${(error as Error).message}`;
-          if (sentence !== this.#lastFailure) this.#onProgress(sentence);
-          this.#lastFailure = sentence;
-          const failed = this.#admin;
-          this.#admin = undefined;
-          this.#whole = false;
-          await failed?.close().catch(() => undefined);
-        });
-        await sleep(LOOK_EVERY);
-      }
-    })();
-  }
-
-  /** Whether at the last look, made since the call, every copy was in sync, and as many asked for as should be. */
-  async isWhole(): Promise<boolean> {
-    this.#whole = false;
-    await sleep(2 * LOOK_EVERY);
-    return this.#whole;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#looking;
-    await this.#admin?.close().catch(() => undefined);
-  }
-
-  async #look(): Promise<void> {
-    this.#admin ??= await this.#kafka.admin({ requestTimeoutMs: 2_000 });
-    const observation = await observeZones(this.#admin, this.#wanted, this.#zones);
-    this.#zones = observation.zones;
-    const decision = decideZoneRedundancy(observation, this.#lost, performance.now(), LOWER_AFTER);
-    if (this.#lost?.name !== decision.lostZone?.name) {
-      this.#onProgress(decision.lostZone ? `${decision.lostZone.name} is lost` : 'both zones have brokers');
-    }
-    this.#lost = decision.lostZone;
-    const changes = await applyZoneRedundancy(this.#admin, decision.changes);
-    if (changes.length > 0) this.#onProgress(`${changes.length} topics: ${changes[0]!.detail}`);
-    this.#whole =
-      observation.alive.size === 4 &&
-      observation.topics.every(
-        ({ current, wanted, partitions }) =>
-          current === wanted && partitions.every(({ replicas, inSync }) => replicas.length === inSync.length),
-      );
   }
 }
 

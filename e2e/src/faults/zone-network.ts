@@ -33,7 +33,7 @@ export type Ailment =
 export function reasonAgainstNetwork(): string | undefined {
   if (process.platform !== 'linux') return 'zones need network namespaces, which Linux only has';
   if (process.getuid?.() !== 0) return 'zones are network namespaces, and only root may make them';
-  const missing = ['ip', 'tc', 'nsenter'].filter(
+  const missing = ['ip', 'tc', 'nsenter', 'prlimit'].filter(
     (program) => !(process.env.PATH ?? '').split(':').some((folder) => existsSync(`${folder}/${program}`)),
   );
   return missing.length === 0 ? undefined : `zones need ${missing.join(' and ')} (iproute2, util-linux)`;

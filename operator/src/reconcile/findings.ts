@@ -1,7 +1,7 @@
 /** From what is seen of a resource's stages, topics and backlogs to what is said of it. Pure. */
 import { problemText, type Problem } from '@integration-hub/api';
 import type { Backlog, TopicsState } from '../hub-kafka.js';
-import type { ZonesState } from '../zone-watch.js';
+import type { ZonesState } from '@integration-hub/kafka';
 import type { Finding } from './conditions.js';
 import type { StageState } from './stage-state.js';
 

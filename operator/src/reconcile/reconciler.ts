@@ -285,7 +285,12 @@ export class Reconciler {
     const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
     world.forgetKafka(key, kafka);
     const topics = share.stages.length === 0 ? [] : allTopics(plan);
-    kafka.wish(key, { topics, backlogs: [], everyMs: world.statusEveryMs });
+    kafka.wish(key, {
+      topics,
+      backlogs: [],
+      everyMs: world.statusEveryMs,
+      zones: plan.hub.spec.zones,
+    });
     const refusal = await this.#applyStages({
       subject,
       owner: resource,

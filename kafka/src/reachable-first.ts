@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** After so long without a connection the next server is tried, too, in milliseconds. */
+const TRY_NEXT_AFTER = 50;
+
+/**
+ * Puts that server first to which a connection can be opened soonest; each is given a little time before the next is
+ * tried beside it (as RFC 8305 does for addresses). One that has vanished then costs a client no time: kafkajs tries
+ * one after another, and waits for each.
+ *
+ * @param servers `host:port` each, the likeliest first
+ * @param timeoutMs how long a connection may take to open; where none does the order stays
+ */
+export async function reachableFirst(servers: readonly string[], timeoutMs: number): Promise<string[]> {
+  if (servers.length < 2) return [...servers];
+  const found = new AbortController();
+  const { signal } = found;
+  const attempts = servers.map(async (server, index) => {
+    await sleep(index * TRY_NEXT_AFTER, undefined, { signal });
+    const socket = net.connect({ ...addressOf(server), timeout: timeoutMs });
+    socket.once('timeout', () => socket.destroy(new Error('no connection in time')));
+    try {
+      await once(socket, 'connect', { signal });
+      return server;
+    } finally {
+      socket.on('error', () => undefined).destroy();
+    }
+  });
+  const first = await Promise.any(attempts).catch(() => undefined);
+  found.abort();
+  return first === undefined ? [...servers] : [first, ...servers.filter((server) => server !== first)];
+}
+
+/** @param server `host:port` */
+export function addressOf(server: string): { host: string; port: number } {
+  const colon = server.lastIndexOf(':');
+  return { host: server.slice(0, colon), port: Number(server.slice(colon + 1)) };
+}
