@@ -238,6 +238,8 @@ export class KafkaCluster {
       'transaction.max.timeout.ms': 60_000,
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2_000,
       'group.initial.rebalance.delay.ms': 0,
+      // Who joins a group before min.insync.replicas is lowered is otherwise refused after 5 s, and begins anew.
+      'offsets.commit.timeout.ms': 10_000,
       // A broker that is silent for so long is taken for gone, and one that lags for so long for out of sync.
       'broker.session.timeout.ms': 3_000,
       'broker.heartbeat.interval.ms': 500,
