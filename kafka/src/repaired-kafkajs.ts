@@ -146,7 +146,7 @@ consumerGroup.prototype.joinAndSync = async function () {
 };
 
 interface SyncGroup {
-  protocol(options: { version: number }): (request: object) => object;
+  protocol: (options: { version: number }) => (request: object) => object;
 }
 
 // Fault 5: members are given their partitions when the one that assigns them has done so, or has been missed for a

@@ -29,7 +29,8 @@ interface Sent {
   times: number;
   readonly digest: string;
   acknowledged: boolean;
-  arrivals: number;
+  /** When it came, in milliseconds of a monotonic clock. */
+  readonly arrivals: number[];
 }
 
 /**
@@ -49,7 +50,8 @@ export class Ledger {
   };
   #acknowledged = 0;
   #delivered = 0;
-  #awaited = 0;
+  /** Acknowledged and not arrived, and when each was acknowledged, the oldest first. */
+  readonly #awaited = new Map<string, number>();
   #lastArrival = performance.now();
   #longestGap = 0;
 
@@ -58,7 +60,12 @@ export class Ledger {
     const message = this.#messages.get(controlId);
     if (message) message.times += 1;
     else
-      this.#messages.set(controlId, { times: 1, digest: digest(expected), acknowledged: false, arrivals: 0 });
+      this.#messages.set(controlId, {
+        times: 1,
+        digest: digest(expected),
+        acknowledged: false,
+        arrivals: [],
+      });
   }
 
   acknowledged(controlId: string): void {
@@ -66,7 +73,7 @@ export class Ledger {
     if (!message || message.acknowledged) return;
     message.acknowledged = true;
     this.#acknowledged += 1;
-    if (message.arrivals === 0) this.#awaited += 1;
+    if (message.arrivals.length === 0) this.#awaited.set(controlId, performance.now());
   }
 
   arrived(controlId: string, bytes: Buffer): void {
@@ -76,14 +83,14 @@ export class Ledger {
     this.#longestGap = Math.max(this.#longestGap, now - this.#lastArrival);
     this.#lastArrival = now;
     this.#delivered += 1;
-    message.arrivals += 1;
-    if (message.arrivals === 1 && message.acknowledged) this.#awaited -= 1;
+    message.arrivals.push(now);
+    this.#awaited.delete(controlId);
     if (digest(bytes) !== message.digest) this.#wrong.altered.add(controlId);
     const dash = controlId.lastIndexOf('-');
     const [sender, number] = [controlId.slice(0, dash), Number(controlId.slice(dash + 1))];
     const highest = this.#highest.get(sender) ?? 0;
     this.#highest.set(sender, Math.max(highest, number));
-    if (message.arrivals === 1) {
+    if (message.arrivals.length === 1) {
       if (number < highest) this.#wrong.outOfOrder.add(controlId);
     } else if (number >= highest) this.#wrong.doubledInFlight.add(controlId);
     else if (message.times > 1) this.#wrong.lateCopies.add(controlId);
@@ -102,14 +109,21 @@ export class Ledger {
     return this.#acknowledged;
   }
 
-  /** Messages that are acknowledged and have not arrived yet. */
-  get awaited(): number {
-    return this.#awaited;
+  /** Whether all has arrived that had been acknowledged by then, in milliseconds of a monotonic clock. */
+  hasArrived(acknowledgedBy = Infinity): boolean {
+    const [oldest] = this.#awaited.values();
+    return oldest === undefined || oldest > acknowledgedBy;
+  }
+
+  /** When a message arrived, in seconds since another time of the same monotonic clock. */
+  arrivalsOf(controlId: string, since: number): number[] {
+    const arrivals = this.#messages.get(controlId)?.arrivals ?? [];
+    return arrivals.map((at) => Math.round((at - since) / 100) / 10);
   }
 
   findings(): Findings {
     const lost = [...this.#messages].filter(
-      ([, { acknowledged, arrivals }]) => acknowledged && arrivals === 0,
+      ([, { acknowledged, arrivals }]) => acknowledged && arrivals.length === 0,
     );
     return {
       acknowledged: this.#acknowledged,

@@ -46,6 +46,7 @@ const QUIET = 2_000;
 export async function runFaults(options: RunOptions): Promise<RunReport> {
   const { steps, seed, onProgress, judgeGaps, onStep } = options;
   const random = new Random(seed);
+  const began = performance.now();
   const hub = await TwoZoneHub.start(options);
   const reports: StepReport[] = [];
   const wrongs: string[] = [];
@@ -69,7 +70,9 @@ export async function runFaults(options: RunOptions): Promise<RunReport> {
     await sleep(3_000);
     const findings = hub.ledger.findings();
     wrongs.push(
-      ...WRONGS.filter((kind) => findings[kind].length > 0).map((kind) => sentenceOf(kind, findings)),
+      ...WRONGS.filter((kind) => findings[kind].length > 0).map((kind) =>
+        sentenceOf(kind, findings, (id) => hub.ledger.arrivalsOf(id, began)),
+      ),
     );
     if (judgeGaps) wrongs.push(...reports.filter(isTooLong).map(gapSentence));
     stop = { keepLogs: options.keepLogs === true || wrongs.length > 0 };
@@ -124,10 +127,16 @@ function gapSentence({ faults, longestGapMs, allowedGapMs }: StepReport): string
   return `${faults.join(' + ')}: nothing was delivered for ${longestGapMs} ms, and ${allowedGapMs} ms are allowed`;
 }
 
-function sentenceOf(kind: (typeof WRONGS)[number], findings: Findings): string {
+/** @param arrivalsOf when a message arrived, in seconds of the run */
+function sentenceOf(
+  kind: (typeof WRONGS)[number],
+  findings: Findings,
+  arrivalsOf: (controlId: string) => readonly number[],
+): string {
   const ids = findings[kind];
   const more = ids.length > 5 ? ` and ${ids.length - 5} more` : '';
-  return `${kind}: ${ids.slice(0, 5).join(', ')}${more}`;
+  const some = ids.slice(0, 5).map((id) => `${id} (arrived at ${arrivalsOf(id).join(' and ') || '–'} s)`);
+  return `${kind}: ${some.join(', ')}${more}`;
 }
 
 /** One step as a line of the table. */

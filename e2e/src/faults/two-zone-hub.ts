@@ -154,23 +154,20 @@ export class TwoZoneHub {
 
   /**
    * Resolves once the hub is as before a fault: every worker runs, every broker is there with every copy in sync and
-   * three of them asked for again, and little is under way.
+   * three of them asked for again, and what had been acknowledged by then has arrived.
    */
   async recovered(): Promise<void> {
     await this.allRunning();
     this.#lastLook = undefined;
     const isWhole = (): boolean => this.#lastLook?.isWhole === true && this.#lastLook.brokers === 4;
     await until('every copy is in sync', isWhole, this.patienceMs);
-    await until(
-      'what was held up has arrived',
-      () => this.ledger.awaited <= 2 * this.senders.length,
-      this.patienceMs,
-    );
+    const now = performance.now();
+    await until('what was held up has arrived', () => this.ledger.hasArrived(now), this.patienceMs);
   }
 
   /** Resolves when all that was acknowledged has arrived. */
   async delivered(): Promise<void> {
-    await until('all that was acknowledged has arrived', () => this.ledger.awaited === 0, this.patienceMs);
+    await until('all that was acknowledged has arrived', () => this.ledger.hasArrived(), this.patienceMs);
   }
 
   async stop({ keepLogs = false } = {}): Promise<void> {
