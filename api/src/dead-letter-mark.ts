@@ -18,6 +18,12 @@ export interface DeadLetterMark {
   readonly target: string;
   /** The places of the message that were changed before it was sent again, as `PID-7`; without values. */
   readonly corrected: readonly string[];
+  /** Of the letter's message; empty in marks that were made before they said it. */
+  readonly correlationId: string;
+  /** When the listener had the message; ISO 8601, UTC. */
+  readonly receivedTime: string;
+  /** The stage that had given the letter up. */
+  readonly stage: string;
 }
 
 const typePrefix = 'dev.integrationhub.dead-letter.';
@@ -35,6 +41,9 @@ export function markHeaders(mark: DeadLetterMark): RecordHeaders {
     ce_why: mark.why,
     ce_target: mark.target,
     ce_corrected: mark.corrected.join(' '),
+    ce_correlationid: mark.correlationId,
+    ce_receivedtime: mark.receivedTime,
+    ce_stage: mark.stage,
   };
 }
 
@@ -54,5 +63,8 @@ export function readMark(headers: Readonly<Record<string, Buffer | undefined>>):
     corrected: text('ce_corrected')
       .split(' ')
       .filter((path) => path !== ''),
+    correlationId: text('ce_correlationid'),
+    receivedTime: text('ce_receivedtime'),
+    stage: text('ce_stage'),
   };
 }

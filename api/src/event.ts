@@ -37,6 +37,8 @@ export const messageEvent = z.object({
   receivedTime: z.string(),
   /** MSH-10. */
   controlId: z.string(),
+  /** Of a message that somebody has sent again: the replay, or '' where it was a dead letter's. */
+  replay: z.string().optional(),
   /** Of what a transformer has processed: where the message goes on to; none where no condition was true. */
   destinations: z.array(z.string()).optional(),
   /** Of what was sent, or could not be. */

@@ -20,6 +20,16 @@ export interface MessageDescription {
   /** Labels of metrics, as the flow says; empty where it says none. */
   readonly healthBoard: string;
   readonly peer: string;
+  /** Of a message that somebody has sent again; on its whole road from there. */
+  readonly replay?: ReplayMark | undefined;
+}
+
+/** That and why a message is on its way once more. */
+export interface ReplayMark {
+  /** What it repeats: the correlation id of a message, or a dead letter as owner/partition/offset. */
+  readonly of: string;
+  /** The replay that it is part of; empty where it is a dead letter's. */
+  readonly id: string;
 }
 
 /** Which stage's output a record is, as its CloudEvents type. */
@@ -59,7 +69,13 @@ export function recordHeaders(description: MessageDescription, type: RecordType)
     traceparent: description.traceparent,
     ...(description.healthBoard !== '' && { ce_healthboard: description.healthBoard }),
     ...(description.peer !== '' && { ce_peer: description.peer }),
+    ...replayHeaders(description.replay),
   };
+}
+
+function replayHeaders(replay: ReplayMark | undefined): RecordHeaders {
+  if (replay === undefined) return {};
+  return { ce_replayof: replay.of, ...(replay.id !== '' && { ce_replayid: replay.id }) };
 }
 
 /** Builds a dead letter's headers: those of its message and the reason. */
@@ -92,6 +108,9 @@ export function readDescription(headers: ReadHeaders): MessageDescription {
     traceparent: text('traceparent'),
     healthBoard: text('ce_healthboard'),
     peer: text('ce_peer'),
+    ...(headers['ce_replayof'] !== undefined && {
+      replay: { of: text('ce_replayof'), id: text('ce_replayid') },
+    }),
   };
 }
 

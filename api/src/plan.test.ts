@@ -62,7 +62,9 @@ describe('plan', () => {
     ]);
     const configuration = archivist.configuration as ArchivistConfiguration;
     expect(configuration.topics).to.deep.equal(topics.map(({ name }) => name));
-    expect(configuration.eventsTopic).to.equal('ihub.hub.events').and.equal(topics.at(-1)!.name);
+    expect(configuration.eventsTopic).to.equal('ihub.hub.events').and.equal(topics.at(-2)!.name);
+    expect(configuration.replaysTopic).to.equal('ihub.hub.replays');
+    expect(topics.at(-1)!.config).to.include({ 'cleanup.policy': 'compact', 'retention.ms': '-1' });
     expect(configuration.contentPolicies).to.deep.equal({ a: 'Redacted', b: 'Full' });
     expect(configuration.retentionMs).to.equal(30 * 86_400_000);
     expect(configuration.database).to.include({ host: 'db', port: 5432, name: 'ihub' });

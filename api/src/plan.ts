@@ -5,7 +5,14 @@ import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
 import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
-import { auditTopic, deadLetterTopic, eventsTopic, outboundTopic, receivedTopic } from './topic-names.js';
+import {
+  auditTopic,
+  deadLetterTopic,
+  eventsTopic,
+  outboundTopic,
+  receivedTopic,
+  replaysTopic,
+} from './topic-names.js';
 import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
 import type {
   ListenerConfiguration,
@@ -366,7 +373,7 @@ function planArchive(
   const { access, secrets } = archiveAccess(archive, secretsFolder);
   const events = eventsTopic(namespace);
   const carried = topics.map((one) => one.name);
-  topics.push(topic(hub, events, eventPartitions, 0, owner));
+  topics.push(topic(hub, events, eventPartitions, 0, owner), replayRecords(hub, owner));
   stages.push({
     name: 'archivist',
     role: 'archivist',
@@ -383,8 +390,9 @@ function planArchive(
       logLevel: workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),
       group: `ihub.${namespace}.archivist`,
-      topics: [...carried, events],
+      topics: [...carried, events, replaysTopic(namespace)],
       eventsTopic: events,
+      replaysTopic: replaysTopic(namespace),
       contentPolicies: Object.fromEntries(
         flows.map(({ metadata, spec }) => [metadata.name, spec.contentPolicy]),
       ),
@@ -534,6 +542,12 @@ function consolePlan(
       messagesPerMinute: sender.messagesPerMinute,
     })),
   };
+}
+
+/** Where replays keep how far they have come: however long one is paused, it must not be forgotten. */
+function replayRecords(hub: Hub, owner: string): Topic {
+  const planned = topic(hub, replaysTopic(hub.metadata.namespace), 1, 0, owner);
+  return { ...planned, config: { ...planned.config, 'cleanup.policy': 'compact', 'retention.ms': '-1' } };
 }
 
 function topic(hub: Hub, name: string, partitions: number, largestMessage: number, owner: string): Topic {

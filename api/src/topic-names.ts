@@ -17,3 +17,6 @@ export const eventsTopic = (namespace: string): string => `ihub.${namespace}.eve
 
 /** Who has read, replayed, dropped and silenced what in the console. */
 export const auditTopic = (namespace: string): string => `ihub.${namespace}.audit`;
+
+/** What is asked of replays, and how far each has come. */
+export const replaysTopic = (namespace: string): string => `ihub.${namespace}.replays`;

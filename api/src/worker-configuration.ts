@@ -137,6 +137,8 @@ export const archivistConfiguration = z.strictObject({
   /** The topics of flows and destinations, and the events'. */
   topics: z.array(text).min(1),
   eventsTopic: text,
+  /** Where replays keep how far they have come. */
+  replaysTopic: text,
   /** By flow. A flow that is not here any more is Redacted. */
   contentPolicies: z.record(text, contentPolicy),
   patientIdentifiers: z.enum(['Hashed', 'Clear']),

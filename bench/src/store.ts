@@ -125,6 +125,7 @@ function road(number: number, policy: 'Redacted' | 'Full'): StepToWrite[] {
       reason: '',
       attempts: 1,
       replayed: false,
+      replay: '',
     };
     if (kind === 'delivered') return { ...common, ...rest, patientIdentifiers: [] };
     const message = Message.parse(template);

@@ -252,14 +252,16 @@ function recordsOf({ letter, target }: Planned, handling: Handling): OutgoingRec
   const { key, bytes } = corrected ?? letter;
   const time = new Date().toISOString();
   const place = id.slice(letter.owner.length + 1);
+  const { correlationId, receivedTime } = description;
   const headers = markHeaders({
     ...{ action, letter: place, who, why, time, target },
     corrected: corrected?.paths ?? [],
+    ...{ correlationId, receivedTime, stage: letter.reason.stage },
   });
   const mark: OutgoingRecord = { topic, partition, key: null, value: Buffer.alloc(0), headers };
   if (action === 'dropped') return [mark];
   const type = target.endsWith('.outbound') ? 'transformed' : 'received';
-  const again = { ...recordHeaders(description, type), ce_replayof: id };
+  const again = recordHeaders({ ...description, replay: { of: id, id: '' } }, type);
   return [{ topic: target, key, value: bytes, headers: again }, mark];
 }
 

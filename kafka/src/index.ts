@@ -12,5 +12,6 @@ export * from './consumer.js';
 export type * from './incoming-batch.js';
 export * from './partition-transactions.js';
 export * from './exclusive-writer.js';
+export * from './record-reader.js';
 export * from './zone-redundancy.js';
 export * from './zone-watch.js';

@@ -6,6 +6,10 @@ export type ArchiveErrorCode =
   | 'NO_POSTGRES'
   | 'POSTGRES_NOT_STARTED'
   | 'BAD_SEARCH'
+  | 'NO_REPLAY'
+  | 'REPLAY_OVER'
+  | 'NOTHING_TO_REPLAY'
+  | 'TOO_MUCH_TO_REPLAY'
   | 'DATABASE_AWAY'
   | 'DATABASE_REFUSES';
 

@@ -75,6 +75,7 @@ describe('Archive, on a real PostgreSQL', function () {
       reason: '',
       attempts: 1,
       replayed: false,
+      replay: '',
       header: { flow: 'phw', controlId: `C${offset}`, messageType: 'ADT^A31', sendingApplication: '252' },
       patientIdentifiers: [patient],
       ...change,

@@ -4,8 +4,10 @@ import { ArchiveError } from './archive-error.js';
 import { type ArchivedStep, dayOf, type StepToWrite } from './archived-step.js';
 import { ContentCipher } from './content-cipher.js';
 import { type DatabaseAddress, inTransaction, openDatabase, told } from './database.js';
+import { contentPlace, envelopePlace, writeEnvelope } from './envelope.js';
 import { dropDaysBefore, makeDays } from './days.js';
 import { IdentifierKeys, type IdentifierPolicy } from './patient-identifiers.js';
+import { Replays } from './replays.js';
 import { migrate } from './schema.js';
 import { type FoundMessage, type MessageSearch, searchStatement } from './search.js';
 
@@ -35,6 +37,8 @@ export class Archive {
   readonly #pool: Pool;
   readonly #cipher: ContentCipher;
   readonly #identifiers: IdentifierKeys;
+  /** What is sent again, and how far each replay has come. */
+  readonly replays: Replays;
   /** Those whose partitions are there. */
   readonly #days = new Set<string>();
 
@@ -42,6 +46,7 @@ export class Archive {
     this.#pool = openDatabase(options.database);
     this.#cipher = new ContentCipher(options.contentKeys);
     this.#identifiers = new IdentifierKeys(options.identifierPolicy, options.identifierKeys);
+    this.replays = new Replays(this.#pool, this.#cipher, this.#identifiers);
   }
 
   async close(): Promise<void> {
@@ -90,6 +95,8 @@ export class Archive {
       of(steps, ({ replayed }) => replayed),
       of(steps, ({ content }) => content?.policy ?? 'None'),
       of(steps, (step) => this.#encrypted(step)),
+      of(steps, ({ replay }) => replay),
+      of(steps, (step) => this.#encryptedEnvelope(step)),
     ];
     try {
       // One statement, so one transaction.
@@ -129,13 +136,21 @@ export class Archive {
     return rows.map(({ content, ...step }) => ({
       ...step,
       content: () =>
-        content === null ? undefined : this.#cipher.decrypt(content, dayOf(step.receivedAt), placeOf(step)),
+        content === null
+          ? undefined
+          : this.#cipher.decrypt(content, dayOf(step.receivedAt), contentPlace(step)),
     }));
   }
 
   #encrypted(step: StepToWrite): Buffer | null {
     if (step.content === undefined) return null;
-    return this.#cipher.encrypt(step.content.bytes, dayOf(step.receivedAt), placeOf(step));
+    return this.#cipher.encrypt(step.content.bytes, dayOf(step.receivedAt), contentPlace(step));
+  }
+
+  #encryptedEnvelope(step: StepToWrite): Buffer | null {
+    const { envelope, receivedAt } = step;
+    if (envelope === undefined) return null;
+    return this.#cipher.encrypt(writeEnvelope(envelope), dayOf(receivedAt), envelopePlace(step));
   }
 
   async #makeDays(steps: readonly StepToWrite[]): Promise<void> {
@@ -145,11 +160,6 @@ export class Archive {
     await inTransaction(this.#pool, (client) => makeDays(client, missing));
     for (const day of missing) this.#days.add(day);
   }
-}
-
-/** To which step a content belongs. */
-function placeOf({ correlationId, origin }: ArchivedStep): string {
-  return `${correlationId}/${origin}`;
 }
 
 /** Without the one character that PostgreSQL's text can't hold, and not too long. */
@@ -168,14 +178,16 @@ WITH headers AS (
   ON CONFLICT DO NOTHING
 )
 INSERT INTO ihub.step (received_at, correlation_id, origin, kind, at, stage, destination, code, reason, attempts,
-  replayed, content_policy, content)
+  replayed, content_policy, content, replay, envelope)
 SELECT * FROM unnest($10::timestamptz[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[], $15::text[],
-  $16::text[], $17::text[], $18::text[], $19::integer[], $20::boolean[], $21::text[], $22::bytea[])
+  $16::text[], $17::text[], $18::text[], $19::integer[], $20::boolean[], $21::text[], $22::bytea[], $23::text[],
+  $24::bytea[])
 ON CONFLICT DO NOTHING`;
 
 const roadStatement = `
 SELECT received_at AS "receivedAt", correlation_id AS "correlationId", origin, kind, at, stage, destination, code,
-  reason, attempts, replayed, content_policy AS "contentPolicy", content
+  reason, attempts, replayed, replay, content_policy AS "contentPolicy", content
 FROM ihub.step WHERE correlation_id = ANY($1::uuid[])
-ORDER BY at, array_position(ARRAY['received', 'transformed', 'filtered', 'failed', 'delivered', 'dead-letter'], kind),
+ORDER BY at, array_position(ARRAY['letter-replayed', 'received', 'transformed', 'filtered', 'failed', 'delivered',
+  'dead-letter', 'letter-dropped'], kind),
   origin`;

@@ -6,9 +6,17 @@ export type ContentPolicy = 'None' | 'Redacted' | 'Full';
 /**
  * What became of a message. received: stored and acknowledged. transformed: mapped for a destination. filtered: no
  * destination wanted it. delivered: the receiver has acknowledged it. failed: a try to deliver did not succeed.
- * dead-letter: set aside.
+ * dead-letter: set aside. letter-replayed, letter-dropped: what a person has done with that; the reason says who and why.
  */
-export type StepKind = 'received' | 'transformed' | 'filtered' | 'delivered' | 'failed' | 'dead-letter';
+export type StepKind =
+  | 'received'
+  | 'transformed'
+  | 'filtered'
+  | 'delivered'
+  | 'failed'
+  | 'dead-letter'
+  | 'letter-replayed'
+  | 'letter-dropped';
 
 /** By what a message is searched; of its header as it was received. */
 export interface MessageHeader {
@@ -41,6 +49,8 @@ export interface ArchivedStep {
   readonly attempts: number;
   /** Whether a person has sent the message again. */
   readonly replayed: boolean;
+  /** The id of the replay that the step is part of; '' where it is none's. */
+  readonly replay: string;
 }
 
 /** A step as it is written: with what its record's message has to say. */
@@ -51,6 +61,18 @@ export interface StepToWrite extends ArchivedStep {
   readonly patientIdentifiers: readonly string[];
   /** As the policy lets it be kept; absent: nothing is. */
   readonly content?: { readonly bytes: Buffer; readonly policy: 'Redacted' | 'Full' } | undefined;
+  /** Of a record whose content is kept in full. */
+  readonly envelope?: Envelope | undefined;
+}
+
+/** What a record had beside its message, to be written again as it was. */
+export interface Envelope {
+  /** The record's key, by which messages are kept in order; it may be an identifier of a patient. */
+  readonly key: Buffer | null;
+  /** Such as `x-application/hl7-v2+er7; charset=utf-8`. */
+  readonly contentType: string;
+  /** W3C `traceparent`. */
+  readonly traceparent: string;
 }
 
 /** The day of a message, by which it is kept: 2026-11-21, UTC. */

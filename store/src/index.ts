@@ -8,4 +8,5 @@ export * from './keys.js';
 export { patientIdentifiers, type IdentifierPolicy } from './patient-identifiers.js';
 export * from './outcome.js';
 export * from './redaction.js';
-export { cursorOf, type FoundMessage, type MessageSearch } from './search.js';
+export * from './replays.js';
+export { cursorOf, type FoundMessage, type MessageCriteria, type MessageSearch } from './search.js';

@@ -5,7 +5,17 @@ import { outcomeOf } from './outcome.js';
 function step(kind: StepKind, destination = '', change: Partial<ArchivedStep> = {}): ArchivedStep {
   const now = new Date();
   const ids = { correlationId: '', receivedAt: now, origin: '', at: now, stage: '' };
-  return { ...ids, kind, destination, code: 'X', reason: '', attempts: 2, replayed: false, ...change };
+  return {
+    ...ids,
+    kind,
+    destination,
+    code: 'X',
+    reason: '',
+    attempts: 2,
+    replayed: false,
+    replay: '',
+    ...change,
+  };
 }
 
 describe('outcomeOf', () => {
@@ -30,6 +40,10 @@ describe('outcomeOf', () => {
     expect(outcomeOf([step('dead-letter')])).to.equal('dead letter: X');
     expect(outcomeOf([received, step('dead-letter'), step('received', '', { replayed: true })])).to.equal(
       'sent again',
+    );
+    expect(outcomeOf([...refused, step('letter-dropped', 'a')])).to.equal('dead letter of a, dropped');
+    expect(outcomeOf([...refused, step('letter-replayed', 'a'), step('transformed', 'a')])).to.equal(
+      'waits for a',
     );
   });
 });

@@ -7,8 +7,12 @@ export function outcomeOf(steps: readonly ArchivedStep[]): string {
   const before = last.get('');
   last.delete('');
   // A later try of the whole message makes the steps at its destinations anew.
-  const own = before !== undefined && (last.size === 0 || before.kind === 'dead-letter') ? [before] : [];
+  const own = before !== undefined && (last.size === 0 || isSetAside(before)) ? [before] : [];
   return [...own, ...last.values()].map(phrase).join('; ') || 'received';
+}
+
+function isSetAside({ kind }: ArchivedStep): boolean {
+  return kind === 'dead-letter' || kind === 'letter-dropped';
 }
 
 function phrase({ kind, destination, code, attempts, replayed }: ArchivedStep): string {
@@ -25,5 +29,9 @@ function phrase({ kind, destination, code, attempts, replayed }: ArchivedStep): 
       return `tried ${attempts} times for${to}: ${code}`;
     case 'dead-letter':
       return `dead letter${to === '' ? '' : ` of${to}`}: ${code}`;
+    case 'letter-replayed':
+      return 'sent again';
+    case 'letter-dropped':
+      return `dead letter${to === '' ? '' : ` of${to}`}, dropped`;
   }
 }

@@ -50,6 +50,60 @@ const migrations: readonly string[] = [
   -- It is encrypted, so there is nothing to compress.
   ALTER TABLE ihub.step ALTER COLUMN content SET STORAGE EXTERNAL;
   `,
+  `
+  -- The replay that the step is part of; '' where it is none's.
+  ALTER TABLE ihub.step ADD COLUMN replay text NOT NULL DEFAULT '';
+  -- What the record had beside the content, to be written again as it was; encrypted like the content.
+  ALTER TABLE ihub.step ADD COLUMN envelope bytea;
+
+  CREATE TABLE ihub.replay (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    namespace text NOT NULL,
+    created_at timestamptz(3) NOT NULL DEFAULT now(),
+    who text NOT NULL,
+    reason text NOT NULL,
+    selection jsonb NOT NULL,
+    stage text NOT NULL,
+    to_destination text NOT NULL,
+    per_second double precision,
+    total integer NOT NULL DEFAULT 0,
+    left_out integer NOT NULL DEFAULT 0,
+    first_at timestamptz(3),
+    last_at timestamptz(3),
+    state text NOT NULL,
+    error text NOT NULL DEFAULT '',
+    done integer NOT NULL DEFAULT 0,
+    finished_at timestamptz(3),
+    runner text NOT NULL DEFAULT '',
+    lease_until timestamptz(3) NOT NULL DEFAULT '-infinity'
+  );
+  CREATE INDEX replay_open ON ihub.replay (created_at) WHERE state IN ('running', 'paused');
+
+  -- What is to be sent, by position; what can't be, by negative positions, with the reason.
+  CREATE TABLE ihub.replay_message (
+    replay uuid NOT NULL REFERENCES ihub.replay ON DELETE CASCADE,
+    position integer NOT NULL,
+    correlation_id uuid NOT NULL,
+    received_at timestamptz(3) NOT NULL,
+    origin text NOT NULL,
+    obstacle text NOT NULL DEFAULT '',
+    PRIMARY KEY (replay, position)
+  );
+
+  -- Who did what and why; told to the topic of events as well, by whoever runs replays.
+  CREATE TABLE ihub.replay_audit (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    replay uuid NOT NULL REFERENCES ihub.replay ON DELETE CASCADE,
+    at timestamptz(3) NOT NULL DEFAULT now(),
+    action text NOT NULL,
+    who text NOT NULL,
+    why text NOT NULL,
+    told boolean NOT NULL DEFAULT false
+  );
+  CREATE INDEX replay_audit_untold ON ihub.replay_audit (at) WHERE NOT told;
+  CREATE INDEX replay_audit_replay ON ihub.replay_audit (replay, at);
+  `,
 ];
 
 /** Held by whoever changes tables: two archivists may start, or need a new day, at the same time. */

@@ -1,9 +1,11 @@
 /** What can be searched for, and how. */
 import { ArchiveError } from './archive-error.js';
 
-/** All that is given must hold. */
-export interface MessageSearch {
+/** Which messages are meant; all that is given must hold. */
+export interface MessageCriteria {
   readonly correlationId?: string | undefined;
+  /** One of these. */
+  readonly correlationIds?: readonly string[] | undefined;
   /** MSH-10. */
   readonly controlId?: string | undefined;
   readonly flow?: string | undefined;
@@ -14,6 +16,9 @@ export interface MessageSearch {
   readonly from?: Date | undefined;
   /** Messages before it. */
   readonly until?: Date | undefined;
+}
+
+export interface MessageSearch extends MessageCriteria {
   /** The cursor of a message: those that come behind it. */
   readonly after?: string | undefined;
   /** The most messages that are given. */
@@ -37,6 +42,16 @@ export function cursorOf({ receivedAt, correlationId }: FoundMessage): string {
 /** A patient's latest messages that are looked at, where more than the patient is asked for. */
 const MOST_OF_A_PATIENT = 10_000;
 
+/** Takes a parameter of a statement, and gives how the statement names it. */
+export type Parameter = (value: unknown) => string;
+
+/** Parts of a statement over the messages that are chosen; `with` is a common table, or empty. */
+interface Choice {
+  readonly with: string;
+  readonly from: string;
+  readonly where: string;
+}
+
 /**
  * @param stored all forms in which an identifier may stand in the database
  * @throws ArchiveError BAD_SEARCH
@@ -46,10 +61,9 @@ export function searchStatement(
   stored: (identifier: string) => Buffer[],
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [];
-  const value = (one: unknown): string => `$${values.push(one)}`;
-  const place: string[] = [];
-  if (search.from !== undefined) place.push(`received_at >= ${value(search.from)}`);
-  if (search.until !== undefined) place.push(`received_at < ${value(search.until)}`);
+  const value: Parameter = (one) => `$${values.push(one)}`;
+  const order = 'ORDER BY received_at DESC, correlation_id DESC';
+  const behind: string[] = [];
   if (search.after !== undefined) {
     const [time = '', id = ''] = search.after.split('/');
     if (Number.isNaN(Date.parse(time)) || !/^[0-9a-f-]{36}$/.test(id)) {
@@ -60,32 +74,54 @@ export function searchStatement(
     }
     const at = `${value(new Date(time))}::timestamptz`;
     // The first says nothing new, but lets PostgreSQL pass over whole days.
-    place.push(`received_at <= ${at}`, `(received_at, correlation_id) < (${at}, ${value(id)}::uuid)`);
+    behind.push(`received_at <= ${at}`, `(received_at, correlation_id) < (${at}, ${value(id)}::uuid)`);
   }
-  const wanted: string[] = [];
-  if (search.correlationId !== undefined)
-    wanted.push(`correlation_id = ${value(search.correlationId)}::uuid`);
-  if (search.controlId !== undefined) wanted.push(`control_id = ${value(search.controlId)}`);
-  if (search.flow !== undefined) wanted.push(`flow = ${value(search.flow)}`);
-  if (search.messageType !== undefined) wanted.push(`message_type = ${value(search.messageType)}`);
-  const conditions = (all: readonly string[]): string =>
-    all.length === 0 ? '' : `WHERE ${all.join(' AND ')}`;
-  const order = 'ORDER BY received_at DESC, correlation_id DESC';
-
-  let of = 'ihub.message';
-  let before = '';
-  if (search.patient !== undefined) {
-    const identified = `identifier = ANY(${value(stored(search.patient))}::bytea[])`;
-    // First the patient's messages, which are few; were the planner let to choose, it might read all others.
-    before = `WITH patients AS MATERIALIZED (
-      SELECT DISTINCT received_at, correlation_id FROM ihub.patient_identifier
-      ${conditions([identified, ...place])} ${order} LIMIT ${MOST_OF_A_PATIENT})`;
-    of = 'patients JOIN ihub.message USING (received_at, correlation_id)';
-  }
-  const text = `${before}
+  const choice = choose(search, stored, value, behind, `${order} LIMIT ${MOST_OF_A_PATIENT}`);
+  const text = `${choice.with === '' ? '' : `WITH ${choice.with}`}
     SELECT received_at AS "receivedAt", correlation_id AS "correlationId", flow, control_id AS "controlId",
       message_type AS "messageType", sending_application AS "sendingApplication"
-    FROM ${of} ${conditions(search.patient === undefined ? [...place, ...wanted] : wanted)}
+    FROM ${choice.from} ${choice.where}
     ${order} LIMIT ${value(search.limit)}`;
   return { text, values };
+}
+
+/**
+ * Says criteria in SQL.
+ *
+ * @param stored all forms in which an identifier may stand in the database
+ * @param behind conditions on received_at and correlation_id beside the criteria
+ * @param mostOfPatient what limits a patient's messages that are looked at
+ */
+export function choose(
+  criteria: MessageCriteria,
+  stored: (identifier: string) => Buffer[],
+  value: Parameter,
+  behind: readonly string[] = [],
+  mostOfPatient = '',
+): Choice {
+  const place = [...behind];
+  if (criteria.from !== undefined) place.push(`received_at >= ${value(criteria.from)}`);
+  if (criteria.until !== undefined) place.push(`received_at < ${value(criteria.until)}`);
+  const wanted: string[] = [];
+  if (criteria.correlationId !== undefined)
+    wanted.push(`correlation_id = ${value(criteria.correlationId)}::uuid`);
+  if (criteria.correlationIds !== undefined)
+    wanted.push(`correlation_id = ANY(${value(criteria.correlationIds)}::uuid[])`);
+  if (criteria.controlId !== undefined) wanted.push(`control_id = ${value(criteria.controlId)}`);
+  if (criteria.flow !== undefined) wanted.push(`flow = ${value(criteria.flow)}`);
+  if (criteria.messageType !== undefined) wanted.push(`message_type = ${value(criteria.messageType)}`);
+  const conditions = (all: readonly string[]): string =>
+    all.length === 0 ? '' : `WHERE ${all.join(' AND ')}`;
+  if (criteria.patient === undefined) {
+    return { with: '', from: 'ihub.message', where: conditions([...place, ...wanted]) };
+  }
+  const identified = `identifier = ANY(${value(stored(criteria.patient))}::bytea[])`;
+  // First the patient's messages, which are few; were the planner let to choose, it might read all others.
+  return {
+    with: `patients AS MATERIALIZED (
+      SELECT DISTINCT received_at, correlation_id FROM ihub.patient_identifier
+      ${conditions([identified, ...place])} ${mostOfPatient})`,
+    from: 'patients JOIN ihub.message USING (received_at, correlation_id)',
+    where: conditions(wanted),
+  };
 }

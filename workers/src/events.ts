@@ -65,6 +65,7 @@ export class Events {
       correlationId,
       receivedTime,
       controlId,
+      ...(about.replay !== undefined && { replay: about.replay.id }),
       ...details,
     };
     this.#producer

@@ -4,13 +4,17 @@
  * after a crash is there already, and left as it is.
  *
  * While the database is away it waits, and everything waits in Kafka.
+ *
+ * It runs replays as well: it has the archive and Kafka at hand, and is started again whenever it dies.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArchivistConfiguration } from '@integration-hub/api';
 import { type Consumer, type IncomingBatch } from '@integration-hub/kafka';
+import { ReplayRunner } from '@integration-hub/replay';
 import { Archive, ArchiveError, dayOf, readKeys, type StepToWrite } from '@integration-hub/store';
 import { consumeStage } from '../consume-stage.js';
+import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { stepOf } from './step.js';
@@ -30,11 +34,19 @@ export class Archivist implements Worker {
   #archive: Promise<Archive> | undefined;
   #databaseAway = false;
   #retention: NodeJS.Timeout | undefined;
+  readonly #replays: ReplayRunner;
   #consumer: Consumer | undefined;
 
   constructor(configuration: ArchivistConfiguration, parts: WorkerParts) {
     this.#configuration = configuration;
     this.#parts = parts;
+    const { kafka, stage, namespace } = configuration;
+    this.#replays = new ReplayRunner({
+      connection: { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-replays` },
+      namespace,
+      archive: () => this.#opened(),
+      log: kafkaLog(parts.log),
+    });
   }
 
   get ready(): boolean {
@@ -47,6 +59,7 @@ export class Archivist implements Worker {
       partitionsConsumedConcurrently: concurrency,
       onBatch: (batch) => this.#take(batch),
     });
+    this.#replays.start();
     void this.#dropOldDays();
     this.#retention = setInterval(() => void this.#dropOldDays(), retentionEveryMs);
   }
@@ -54,7 +67,7 @@ export class Archivist implements Worker {
   async stop(): Promise<void> {
     clearInterval(this.#retention);
     this.#stopping.abort();
-    await this.#consumer?.stop();
+    await Promise.all([this.#consumer?.stop(), this.#replays.stop()]);
     await this.#closeArchive();
   }
 
@@ -156,6 +169,19 @@ export class Archivist implements Worker {
       }
     })();
     return this.#archive;
+  }
+
+  /** The archive; where it can't be had the next call tries anew. */
+  async #opened(): Promise<Archive> {
+    const archive = this.#open();
+    try {
+      const opened = await archive;
+      this.#databaseBack();
+      return opened;
+    } catch (error) {
+      await this.#databaseGone(error, archive);
+      throw error;
+    }
   }
 
   /** The next try opens it anew: name and password may be others by then. */

@@ -4,7 +4,9 @@ import {
   readDeadLetterReason,
   readDescription,
   readEvent,
+  readMark,
   type ArchivistConfiguration,
+  type DeadLetterMark,
   type MessageDescription,
 } from '@integration-hub/api';
 import { Message } from '@integration-hub/hl7';
@@ -22,7 +24,7 @@ export function stepOf(record: IncomingRecord, settings: Settings): StepToWrite 
 function stepOfEvent(record: IncomingRecord): StepToWrite | undefined {
   const event = readEvent(record.value);
   if (event === undefined) return undefined;
-  const { type, error, destinations, destination = '' } = event;
+  const { type, error, destinations, destination = '', replay } = event;
   let kind: StepKind;
   if (type === 'MESSAGE_SENT') kind = 'delivered';
   else if (type === 'MESSAGE_FAILED' && error?.isFinal === false) kind = 'failed';
@@ -37,19 +39,41 @@ function stepOfEvent(record: IncomingRecord): StepToWrite | undefined {
     code: error?.code ?? '',
     reason: error?.reason ?? '',
     attempts: error?.attempts ?? 1,
+    replayed: replay !== undefined,
+    replay: replay ?? '',
+    patientIdentifiers: [],
+  };
+}
+
+/** What a person has done with a dead letter. */
+function stepOfMark(record: IncomingRecord, mark: DeadLetterMark): StepToWrite | undefined {
+  // Older marks don't say of which message.
+  if (mark.correlationId === '') return undefined;
+  return {
+    ...identityOf(record, mark),
+    kind: mark.action === 'dropped' ? 'letter-dropped' : 'letter-replayed',
+    at: dateOf(mark.time, record.timestamp),
+    stage: '',
+    destination: destinationOf(record.topic, mark.stage),
+    code: '',
+    reason: `by ${mark.who}: ${mark.why}`,
+    attempts: 1,
     replayed: false,
+    replay: '',
     patientIdentifiers: [],
   };
 }
 
 function stepOfMessage(record: IncomingRecord, { contentPolicies }: Settings): StepToWrite | undefined {
+  const mark = readMark(record.headers);
+  if (mark !== undefined) return stepOfMark(record, mark);
   const kind = kindOf(record);
   if (kind === undefined) return undefined;
   const description = readDescription(record.headers);
   const { flow, controlId } = description;
   const identity = identityOf(record, description);
   const failure = readDeadLetterReason(record.headers);
-  const replayed = record.headers['ce_replayof'] !== undefined;
+  const replayed = description.replay !== undefined;
   const message = parsed(record.value, description);
   const isBeginning = kind === 'received' ? !replayed : failure?.origin === '';
   return {
@@ -68,9 +92,10 @@ function stepOfMessage(record: IncomingRecord, { contentPolicies }: Settings): S
     reason: failure?.reason ?? '',
     attempts: failure?.attempts ?? 1,
     replayed,
+    replay: description.replay?.id ?? '',
     header: isBeginning ? headerOf(message, flow, controlId) : undefined,
     patientIdentifiers: message === undefined ? [] : patientIdentifiers(message),
-    content: contentOf(contentPolicies[flow] ?? 'Redacted', message, record.value),
+    ...keptOf(contentPolicies[flow] ?? 'Redacted', message, record, description),
   };
 }
 
@@ -134,12 +159,14 @@ function destinationOf(topic: string, failedStage: string | undefined): string {
   return failedStage === `${owner}-sender` ? owner : '';
 }
 
-function contentOf(
+function keptOf(
   policy: 'None' | 'Redacted' | 'Full',
   message: Message | undefined,
-  bytes: Buffer,
-): StepToWrite['content'] {
-  if (policy === 'Full') return { bytes, policy };
-  if (policy === 'None' || message === undefined) return undefined;
-  return { bytes: redacted(message), policy };
+  { value, key }: IncomingRecord,
+  { contentType, traceparent }: MessageDescription,
+): Pick<StepToWrite, 'content' | 'envelope'> {
+  if (policy === 'Full')
+    return { content: { bytes: value, policy }, envelope: { key, contentType, traceparent } };
+  if (policy === 'None' || message === undefined) return {};
+  return { content: { bytes: redacted(message), policy } };
 }

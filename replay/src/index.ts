@@ -1,0 +1,4 @@
+/** Sends stored messages again: for the command, the console, and the archivist, which does it. */
+export * from './replay-error.js';
+export * from './replay-runner.js';
+export * from './replays.js';

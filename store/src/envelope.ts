@@ -1,0 +1,29 @@
+/** What is kept of a record beside its message, and where what is encrypted belongs. */
+import type { ArchivedStep, Envelope } from './archived-step.js';
+
+type Place = Pick<ArchivedStep, 'correlationId' | 'origin'>;
+
+/** To which step a content belongs. */
+export function contentPlace({ correlationId, origin }: Place): string {
+  return `${correlationId}/${origin}`;
+}
+
+/** To which step an envelope belongs. */
+export function envelopePlace(step: Place): string {
+  return `${contentPlace(step)}/envelope`;
+}
+
+/** Writes an envelope as bytes, to be encrypted. */
+export function writeEnvelope({ key, contentType, traceparent }: Envelope): Buffer {
+  return Buffer.from(JSON.stringify([key?.toString('base64') ?? null, contentType, traceparent]));
+}
+
+/** Reads what `writeEnvelope` has written. */
+export function readEnvelope(bytes: Buffer): Envelope {
+  const [key, contentType, traceparent] = JSON.parse(bytes.toString('utf8')) as [
+    string | null,
+    string,
+    string,
+  ];
+  return { key: key === null ? null : Buffer.from(key, 'base64'), contentType, traceparent };
+}
