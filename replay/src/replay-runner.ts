@@ -38,12 +38,12 @@ export interface ReplayRunnerOptions {
   /** Opens the archive, or gives the one that is open. */
   readonly archive: () => Promise<Archive>;
   readonly log: KafkaLog;
+  /** A replay is another's if its runner has said nothing for so long, in milliseconds; default 10,000. */
+  readonly leaseMs?: number;
 }
 
 /** How often it looks for replays, and for what was done with them, in milliseconds. */
 const lookEveryMs = 1_000;
-/** A replay is another's if its runner has said nothing for so long, in milliseconds. */
-const leaseMs = 20_000;
 /** After a fault, in milliseconds. */
 const pauseMs = 2_000;
 /** Replays that one process runs at the same time. */
@@ -65,12 +65,14 @@ interface Found {
 export class ReplayRunner {
   readonly #options: ReplayRunnerOptions;
   readonly #name = randomUUID();
+  readonly #leaseMs: number;
   readonly #stopping = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
   #looking: Promise<void> = Promise.resolve();
 
   constructor(options: ReplayRunnerOptions) {
     this.#options = options;
+    this.#leaseMs = options.leaseMs ?? 10_000;
   }
 
   start(): void {
@@ -89,7 +91,7 @@ export class ReplayRunner {
       try {
         const archive = await this.#options.archive();
         const free = mostAtOnce - this.#running.size;
-        const taken = free > 0 ? await archive.replays.take(this.#name, leaseMs, free) : [];
+        const taken = free > 0 ? await archive.replays.take(this.#name, this.#leaseMs, free) : [];
         for (const replay of taken) this.#begin(replay);
         await this.#tell(archive);
       } catch (error) {
@@ -155,7 +157,7 @@ export class ReplayRunner {
         else if (!(await this.#wait(id, next, begunAt + ((next - begun) / perSecond) * 1_000))) return;
       }
       if (next < total) return;
-      await archive.replays.progress(id, this.#name, next, leaseMs);
+      await archive.replays.progress(id, this.#name, next, this.#leaseMs);
       await this.#finish(id, 'completed', '');
     } finally {
       await writer.close();
@@ -167,7 +169,7 @@ export class ReplayRunner {
   async #mayGoOn(id: string, next: number): Promise<boolean> {
     if (this.#stopping.signal.aborted) return false;
     const archive = await this.#options.archive();
-    return (await archive.replays.progress(id, this.#name, next, leaseMs)) === 'running';
+    return (await archive.replays.progress(id, this.#name, next, this.#leaseMs)) === 'running';
   }
 
   /** Waits for a moment, as performance.now() tells it, and goes on being heard from. @returns whether to go on */
@@ -200,14 +202,16 @@ export class ReplayRunner {
     readers: Map<string, Promise<RecordReader>>,
   ): Promise<Map<ReplayMessage, Found>> {
     const found = new Map<ReplayMessage, Found>();
-    const elsewhere = new Map<string, ReplayMessage>();
+    const elsewhere = Map.groupBy(
+      messages.filter(({ kept }) => kept === undefined),
+      ({ origin }) => origin,
+    );
     const wanted = new Map<string, Map<number, bigint[]>>();
     for (const message of messages) {
       if (message.kept !== undefined) {
         found.set(message, this.#fromArchive(message, message.kept));
         continue;
       }
-      elsewhere.set(message.origin, message);
       const { topic, partition, offset } = placeOf(message.origin);
       const ofTopic = wanted.get(topic) ?? new Map<number, bigint[]>();
       ofTopic.set(partition, [...(ofTopic.get(partition) ?? []), offset]);
@@ -221,10 +225,12 @@ export class ReplayRunner {
         readers.set(topic, reader);
       }
       for (const record of await (await reader).read(offsets)) {
-        const message = elsewhere.get(`${record.topic}/${record.partition}/${record.offset}`)!;
         const description = readDescription(record.headers);
         // A topic that was deleted and made again has other messages at the same places.
-        if (isOf(message, record, description)) {
+        const message = elsewhere
+          .get(`${record.topic}/${record.partition}/${record.offset}`)
+          ?.find((one) => isOf(one, record, description));
+        if (message !== undefined) {
           found.set(message, { key: record.key, bytes: record.value, description });
         }
       }

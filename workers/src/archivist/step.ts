@@ -167,6 +167,6 @@ function keptOf(
 ): Pick<StepToWrite, 'content' | 'envelope'> {
   if (policy === 'Full')
     return { content: { bytes: value, policy }, envelope: { key, contentType, traceparent } };
-  if (policy === 'None' || message === undefined) return {};
+  if (policy === 'None' || message === undefined) return { content: undefined };
   return { content: { bytes: redacted(message), policy } };
 }
