@@ -135,6 +135,8 @@ describe('A replay', function () {
       controlId: `${flow}-${index}`,
       contentType: 'x-application/hl7-v2+er7; charset=utf-8',
       traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+      healthBoard: 'cardiff',
+      peer: '',
     });
     await Promise.all(
       Array.from({ length: redactedCount }, (_, index) => {
@@ -169,11 +171,11 @@ describe('A replay', function () {
     );
     for (let index = 0; index < fullCount; index += 1) {
       const description = describe('full', index);
-      const { contentType, traceparent, controlId } = description;
+      const { contentType, traceparent, healthBoard, peer, controlId } = description;
       steps.push(
         stepFor(description, `${receivedTopic(namespace, 'full')}/0/${index}`, {
           content: { bytes: Buffer.from(`message ${controlId}`), policy: 'Full' },
-          envelope: { key: null, contentType, traceparent },
+          envelope: { key: null, contentType, traceparent, healthBoard, peer },
         }),
       );
     }

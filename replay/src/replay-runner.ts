@@ -242,11 +242,10 @@ export class ReplayRunner {
     { correlationId, receivedAt, flow, controlId }: ReplayMessage,
     { bytes, envelope }: NonNullable<ReplayMessage['kept']>,
   ): Found {
-    const { key, contentType, traceparent } = envelope;
+    const { key, ...rest } = envelope;
     const { namespace } = this.#options;
     const receivedTime = receivedAt.toISOString();
-    const description = { correlationId, namespace, flow, receivedTime, controlId, contentType, traceparent };
-    return { key, bytes, description };
+    return { key, bytes, description: { correlationId, namespace, flow, receivedTime, controlId, ...rest } };
   }
 
   #record(

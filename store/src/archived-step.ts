@@ -73,6 +73,9 @@ export interface Envelope {
   readonly contentType: string;
   /** W3C `traceparent`. */
   readonly traceparent: string;
+  /** Labels of metrics; empty where the flow says none. */
+  readonly healthBoard: string;
+  readonly peer: string;
 }
 
 /** The day of a message, by which it is kept: 2026-11-21, UTC. */

@@ -14,16 +14,14 @@ export function envelopePlace(step: Place): string {
 }
 
 /** Writes an envelope as bytes, to be encrypted. */
-export function writeEnvelope({ key, contentType, traceparent }: Envelope): Buffer {
-  return Buffer.from(JSON.stringify([key?.toString('base64') ?? null, contentType, traceparent]));
+export function writeEnvelope({ key, ...rest }: Envelope): Buffer {
+  return Buffer.from(JSON.stringify({ key: key?.toString('base64') ?? null, ...rest }));
 }
 
 /** Reads what `writeEnvelope` has written. */
 export function readEnvelope(bytes: Buffer): Envelope {
-  const [key, contentType, traceparent] = JSON.parse(bytes.toString('utf8')) as [
-    string | null,
-    string,
-    string,
-  ];
-  return { key: key === null ? null : Buffer.from(key, 'base64'), contentType, traceparent };
+  const { key, ...rest } = JSON.parse(bytes.toString('utf8')) as Omit<Envelope, 'key'> & {
+    key: string | null;
+  };
+  return { key: key === null ? null : Buffer.from(key, 'base64'), ...rest };
 }

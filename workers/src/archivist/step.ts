@@ -163,10 +163,13 @@ function keptOf(
   policy: 'None' | 'Redacted' | 'Full',
   message: Message | undefined,
   { value, key }: IncomingRecord,
-  { contentType, traceparent }: MessageDescription,
+  { contentType, traceparent, healthBoard, peer }: MessageDescription,
 ): Pick<StepToWrite, 'content' | 'envelope'> {
   if (policy === 'Full')
-    return { content: { bytes: value, policy }, envelope: { key, contentType, traceparent } };
+    return {
+      content: { bytes: value, policy },
+      envelope: { key, contentType, traceparent, healthBoard, peer },
+    };
   if (policy === 'None' || message === undefined) return { content: undefined };
   return { content: { bytes: redacted(message), policy } };
 }
