@@ -20,6 +20,7 @@ export * from './quantity.js';
 export * from './replay-record.js';
 export * from './resources.js';
 export * from './status.js';
+export * from './security-event.js';
 export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';

@@ -214,6 +214,7 @@ function planFlow(
         rules: spec.listener.accept.rules,
       },
       schema: schemaConfiguration(spec.listener.schema),
+      contentPolicy: spec.contentPolicy,
       onReject: spec.listener.onReject,
       storeTimeoutMs: durationToMs(spec.listener.storeTimeout),
       ordering: spec.ordering.by === 'Field' ? { by: 'Field', path: spec.ordering.path! } : { by: 'Flow' },

@@ -75,6 +75,8 @@ export const listenerConfiguration = z.strictObject({
       tables: z.enum(['ignore', 'warning', 'error']),
     })
     .nullable(),
+  /** What security events may quote of messages. */
+  contentPolicy,
   onReject: z.enum(['Close', 'Nak']),
   storeTimeoutMs: milliseconds,
   ordering,

@@ -3,9 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   eventHeaders,
+  securityEventHeaders,
   type MessageDescription,
   type MessageEvent,
   type MessageEventType,
+  type RecordHeaders,
+  type SecurityEvent,
   type WorkerConfiguration,
 } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
@@ -49,11 +52,7 @@ export class Events {
 
   /** Tells an event, or drops and counts it. Does nothing where nobody listens. */
   readonly tell: Tell = (type, about, details = {}) => {
-    if (this.#topic === null) return;
-    if (this.#producer.pendingRecords >= mostPending) {
-      this.#dropped.inc();
-      return;
-    }
+    if (!this.#hasRoom()) return;
     const { namespace, flow, correlationId, receivedTime, controlId } = about;
     const event: MessageEvent = {
       version: 1,
@@ -68,15 +67,28 @@ export class Events {
       ...(about.replay !== undefined && { replay: about.replay.id }),
       ...details,
     };
-    this.#producer
-      .produce({
-        topic: this.#topic,
-        key: Buffer.from(correlationId),
-        value: Buffer.from(JSON.stringify(event)),
-        headers: eventHeaders(event, randomUUID()),
-      })
-      .catch(() => this.#dropped.inc());
+    this.#produce(correlationId, event, eventHeaders(event, randomUUID()));
   };
+
+  /** Tells a security event, or drops and counts it. Does nothing where nobody listens. */
+  readonly tellSecurity = (event: SecurityEvent): void => {
+    if (!this.#hasRoom()) return;
+    this.#produce(event.correlationId ?? event.stage, event, securityEventHeaders(event, randomUUID()));
+  };
+
+  #hasRoom(): boolean {
+    if (this.#topic === null) return false;
+    if (this.#producer.pendingRecords < mostPending) return true;
+    this.#dropped.inc();
+    return false;
+  }
+
+  #produce(key: string, event: MessageEvent | SecurityEvent, headers: RecordHeaders): void {
+    const value = Buffer.from(JSON.stringify(event));
+    this.#producer
+      .produce({ topic: this.#topic!, key: Buffer.from(key), value, headers })
+      .catch(() => this.#dropped.inc());
+  }
 
   /** Waits a little for what has been told. */
   async close(): Promise<void> {

@@ -64,6 +64,11 @@ export class Metrics {
     'Records that were not written to the archive',
     ['topic', 'reason'],
   );
+  readonly securityEvents = this.#counter(
+    'ihub_security_events_total',
+    'Refusals that may be an attack: messages too large, senders, certificates and connections refused',
+    ['flow', 'type'],
+  );
   readonly framingViolations = this.#counter(
     'ihub_framing_violations_total',
     'Connections closed for their framing',

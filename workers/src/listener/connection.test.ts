@@ -30,6 +30,7 @@ const configuration: ListenerConfiguration = {
   charset: 'UNICODE UTF-8',
   accept: { versions: null, sendingApplications: ['A'], rules: [] },
   schema: null,
+  contentPolicy: 'Redacted',
   onReject: 'Nak',
   storeTimeoutMs: 400,
   ordering: { by: 'Flow' },
@@ -65,6 +66,7 @@ describe('a listener’s connection', () => {
         refusals: new RefusalLog(createLog('none', {})),
         metrics,
         traces: noTraces,
+        security: { refused: () => undefined },
         judge: compileAcceptance(configuration),
         keyOf: () => Buffer.from('test'),
         store: (record, signal) =>

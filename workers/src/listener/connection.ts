@@ -20,12 +20,14 @@ import { aboutReceived, aboutSent } from '../telemetry/span-attributes.js';
 import type { StageSpan, Traces } from '../telemetry/traces.js';
 import type { Rejected, Verdict } from './acceptance.js';
 import type { RefusalLog } from './refusal-log.js';
+import type { SecurityEvents } from './security-events.js';
 
 /** What a listener lends to its connections. */
 export interface ListenerService {
   readonly configuration: ListenerConfiguration;
   readonly log: Log;
   readonly refusals: RefusalLog;
+  readonly security: Pick<SecurityEvents, 'refused'>;
   readonly metrics: Metrics;
   readonly traces: Traces;
   readonly judge: (bytes: Buffer) => Verdict;
@@ -240,13 +242,17 @@ export class ListenerConnection implements FrameSink {
     description: MessageDescription,
     unanswered: Unanswered,
   ): void {
-    const { configuration, store, metrics, refusals, tell } = this.#service;
+    const { configuration, store, metrics, refusals, security, tell } = this.#service;
     const { code, reason } = rejection;
     const error = { code, reason, attempts: 1, isFinal: true };
     tell('VALIDATION_FAILED', description, { error });
     metrics.rejected.inc({ ...this.#labels, code });
     const { controlId, correlationId } = description;
     refusals.refused(code, 'message rejected', { reason, controlId, correlationId });
+    if (code === 'WRONG_SENDING_APPLICATION') {
+      const { remoteAddress } = this.#socket;
+      security.refused('SENDER_REFUSED', { code, reason, remoteAddress, correlationId, bytes: content });
+    }
     const reply = configuration.onReject === 'Nak' && message !== undefined;
     if (!reply) this.#closing = true;
     const storing = this.#sending(configuration.deadLetterTopic, unanswered);
@@ -301,9 +307,9 @@ export class ListenerConnection implements FrameSink {
     this.#closing = true;
     const { configuration, store, metrics, refusals, tell } = this.#service;
     metrics.framingViolations.inc({ flow: configuration.flow, code });
-    const security = code === 'TOO_LARGE';
-    refusals.refused(code, `connection closed: ${message}`, { security, peer: this.#socket.remoteAddress });
-    if (security) this.#socket.pause(); // No need to take in the rest of it.
+    const { remoteAddress } = this.#socket;
+    refusals.refused(code, `connection closed: ${message}`, { peer: remoteAddress });
+    if (code === 'TOO_LARGE') this.#socket.pause(); // No need to take in the rest of it.
     const correlationId = randomUUID();
     const span = this.#service.traces.begin(correlationId, 'receive', 'server');
     const unanswered: Unanswered = { since: performance.now(), span, reply: undefined };
@@ -313,6 +319,10 @@ export class ListenerConnection implements FrameSink {
       span.end({ code, reason: message });
       this.#settle(unanswered, null);
       return;
+    }
+    if (code === 'TOO_LARGE') {
+      const refusal = { code, reason: message, remoteAddress, correlationId, bytes: firstBytes };
+      this.#service.security.refused('MESSAGE_TOO_LARGE', refusal);
     }
     const failure = { code, reason: message, truncated: true };
     const { deadLetterTopic, stage } = configuration;

@@ -17,6 +17,7 @@ import { compileAcceptance } from './acceptance.js';
 import { ListenerConnection, type ListenerService } from './connection.js';
 import { createMllpServer } from './mllp-server.js';
 import { RefusalLog } from './refusal-log.js';
+import { SecurityEvents } from './security-events.js';
 
 /** A round of storing that takes longer than this means that Kafka is slow: nothing more is read meanwhile. */
 const slowStoreMs = 1_000;
@@ -61,12 +62,17 @@ export class Listener implements Worker {
     const labels = { flow, health_board: healthBoard, peer };
     const [received, last] = [parts.metrics.received.labels(labels), { flow, at: 0 }];
     parts.metrics.lastReceived = last;
+    const security = new SecurityEvents(configuration, {
+      tell: this.#events.tellSecurity,
+      count: (type) => parts.metrics.securityEvents.inc({ flow, type }),
+    });
     this.#service = {
       configuration,
       log: parts.log,
       refusals: new RefusalLog(parts.log),
       metrics: parts.metrics,
       traces: parts.traces,
+      security,
       judge: compileAcceptance(configuration),
       keyOf: keyFunction(configuration),
       store: (record, signal) => this.#store(record, signal),
@@ -88,6 +94,7 @@ export class Listener implements Worker {
       flow,
       log: parts.log,
       metrics: parts.metrics,
+      security,
       admit: (socket) => this.#admit(socket),
     });
   }

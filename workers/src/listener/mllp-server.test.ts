@@ -27,11 +27,12 @@ describe('createMllpServer with TLS', function () {
   let metrics: Metrics;
   let lines: { level: string; message: string; reason?: string; subject?: string; peer?: string }[];
   let admitted: Socket[];
+  let refusals: string[];
   const clients: Socket[] = [];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'ihub-tls-'));
-    [lines, admitted, metrics] = [[], [], new Metrics()];
+    [lines, admitted, refusals, metrics] = [[], [], [], new Metrics()];
     write(own, authority.ca);
   });
   afterEach(async () => {
@@ -77,6 +78,7 @@ describe('createMllpServer with TLS', function () {
         flow: 'test',
         log,
         metrics,
+        security: { refused: (type, { code }) => refusals.push(`${type} ${code}`) },
         admit: (socket) => {
           admitted.push(socket);
           socket.on('data', (chunk: Buffer) => socket.write(chunk));
@@ -118,6 +120,7 @@ describe('createMllpServer with TLS', function () {
   }
   async function refuses(reason: string): Promise<void> {
     await until(async () => (await failures())[reason] === 1);
+    expect(refusals).to.deep.equal([`TLS_FAILED ${reason}`]);
     expect(admitted).to.have.length(0);
   }
 

@@ -10,11 +10,13 @@ import { tlsFailure, tlsFailureText, type TlsFailure } from '@integration-hub/hl
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { expiryOf, readTlsFiles, watchTlsFiles, type TlsMaterial } from '../tls-files.js';
+import type { SecurityEvents } from './security-events.js';
 
 export interface MllpServerParts {
   readonly flow: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly security: Pick<SecurityEvents, 'refused'>;
   /** Takes a connection that may send. */
   readonly admit: (socket: Socket) => void;
 }
@@ -33,12 +35,14 @@ const mostLogged = 1_000;
  */
 export function createMllpServer(listen: ListenerConfiguration['listen'], parts: MllpServerParts): Server {
   const server = listen.tls === null ? plainServer(listen, parts) : tlsServer(listen, listen.tls, parts);
-  server.on('drop', () => refuse(parts));
+  server.on('drop', (dropped) => refuse(parts, dropped?.remoteAddress));
   return server;
 }
 
-function refuse({ log }: MllpServerParts): void {
-  log.warn('connection refused: too many connections', { code: 'TOO_MANY_CONNECTIONS' });
+function refuse({ log, security }: MllpServerParts, remoteAddress: string | undefined): void {
+  const [code, reason] = ['TOO_MANY_CONNECTIONS', 'connection refused: too many connections'] as const;
+  log.warn(reason, { code });
+  security.refused(code, { code, reason, remoteAddress });
 }
 
 function plainServer(
@@ -87,7 +91,7 @@ function tlsServer(
         socket.on('error', () => undefined);
         socket.destroy();
       } else if (admitted >= maxConnections) {
-        refuse(parts);
+        refuse(parts, socket.remoteAddress);
         socket.destroy();
       } else {
         admitted += 1;
@@ -149,9 +153,14 @@ class TlsFailures {
   }
 
   add(failure: TlsFailure, code: string | undefined, socket: TLSSocket): void {
-    const { metrics, log, flow } = this.#parts;
+    const { metrics, log, flow, security } = this.#parts;
     metrics.tlsFailures.inc({ flow, reason: failure });
     const peer = socket.remoteAddress;
+    // A probe of a balancer connects and leaves.
+    if (failure !== 'CLOSED') {
+      const reason = tlsFailureText(failure, code);
+      security.refused('TLS_FAILED', { code: failure, reason, remoteAddress: peer });
+    }
     const key = `${failure} ${peer ?? ''}`;
     const now = performance.now();
     if (now - this.#since > logIntervalMs || this.#logged.size > mostLogged) {
@@ -162,7 +171,6 @@ class TlsFailures {
     this.#logged.add(key);
     // Behind a balancer the address is the balancer's; the certificate tells who it was.
     const subject = socket.destroyed ? undefined : socket.getPeerX509Certificate()?.subject.slice(0, 200);
-    // A probe of a balancer connects and leaves.
     const level = failure === 'CLOSED' ? 'debug' : 'warn';
     const fields = { reasonCode: 'TLS_FAILED', reason: failure, peer, subject };
     log.log(level, `connection refused, TLS failed: ${tlsFailureText(failure, code)}`, fields);
