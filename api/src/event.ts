@@ -41,6 +41,8 @@ export const messageEvent = z.object({
   replay: z.string().optional(),
   /** Of what a transformer has processed: where the message goes on to; none where no condition was true. */
   destinations: z.array(z.string()).optional(),
+  /** Of what a transformer has dropped: when the same message was received that it has passed on. */
+  duplicateOf: z.iso.datetime().optional(),
   /** Of what was sent, or could not be. */
   destination: z.string().optional(),
   /** Of VALIDATION_FAILED and MESSAGE_FAILED: a stable code, and a sentence without patient data. */

@@ -173,6 +173,23 @@ const destination = z
   })
   .describe('A receiver of the flow’s messages.');
 
+const deduplication = z.strictObject({
+  window: duration('1s', '30d')
+    .default('24h')
+    .describe(
+      'For how long after a message was received the same one (MSH-3, MSH-10 and every byte alike) is dropped.',
+    ),
+  maxMessages: z
+    .int()
+    .min(1_000)
+    .max(20_000_000)
+    .meta({ format: 'int32' })
+    .default(1_000_000)
+    .describe(
+      'Messages that are remembered at most; beyond, the oldest are forgotten. Each takes up to 112 bytes of each transformer’s memory.',
+    ),
+});
+
 /** The zod schema of an IntegrationFlow, with every default. */
 export const integrationFlow = z
   .strictObject({
@@ -200,6 +217,11 @@ export const integrationFlow = z
           })
           .optional()
           .describe('How messages are turned into the receiver’s dialect. Absent: they go on as they came.'),
+        deduplication: deduplication
+          .optional()
+          .describe(
+            'Drops a message that comes again, as senders send it that had no answer. Absent: none is.',
+          ),
         destinations: named(
           z.array(destination).min(1, 'must name at least one destination').max(50),
           'must not name a destination twice; join the two conditions with ||',

@@ -111,6 +111,32 @@ describe('plan', () => {
     expect(topics.map((topic) => topic.name)).not.to.include('ihub.hub.paris-to-mpi.received');
   });
 
+  it('notes in a topic of its own what is not to be passed on again, also where nothing is mapped', () => {
+    const archive = 'archive: {postgres: {host: db, secretName: u}, keysSecretName: keys}';
+    const given = hub(`{kafka: {bootstrapServers: ["kafka:9092"]}, ${archive}}`);
+    const rest =
+      'ordering: {by: Field, path: PID-3.1, partitions: 6}, deduplication: {window: 2h}, destinations: [{name: mpi}]';
+    const { topics, stages, problems } = plan(given, [flow('a', 1, rest)], [destination()]);
+    expect(problems).to.deep.equal([]);
+    const notes = topics.find(({ name }) => name === 'ihub.hub.a.deduplication')!;
+    expect(notes.partitions).to.equal(6);
+    expect(notes.config).to.include({
+      'cleanup.policy': 'delete',
+      'retention.ms': String(26 * 3_600_000),
+      'segment.ms': String(900_000),
+      'message.timestamp.type': 'LogAppendTime',
+    });
+    const transformer = stages[1]!.configuration as TransformerConfiguration;
+    expect(transformer.mapping).to.equal('identity');
+    expect(transformer.deduplication).to.deep.equal({
+      topic: notes.name,
+      partitions: 6,
+      windowMs: 7_200_000,
+      maxMessages: 1_000_000,
+    });
+    expect((stages.at(-1)!.configuration as ArchivistConfiguration).topics).not.to.include(notes.name);
+  });
+
   it('keeps a transformer that only routes: several destinations, or a condition', () => {
     const both = flow('a', 1, 'destinations: [{name: mpi}, {name: wis}]');
     const some = flow('b', 2, 'destinations: [{name: mpi, when: "true"}]');

@@ -8,6 +8,7 @@ import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls
 import {
   auditTopic,
   deadLetterTopic,
+  deduplicationTopic,
   eventsTopic,
   outboundTopic,
   receivedTopic,
@@ -68,6 +69,9 @@ const eventPartitions = 6;
 const health = { host: '0.0.0.0', tcpPort: 9000, httpPort: 9001 } as const;
 /** How long a TLS handshake may take. A client needs some round trips for it. */
 const handshakeTimeoutMs = 10_000;
+/** A transformer that has stood still for so long still knows all of its window that it knew before. */
+const longestStandstillMs = 86_400_000;
+const leastSegmentMs = 600_000;
 const kafkaClient = { sessionTimeoutMs: 6_000, watchdogMs: 60_000 } as const;
 
 /**
@@ -183,7 +187,11 @@ function planFlow(
     when: when ?? null,
   }));
   // A stage that would only copy is left out: the listener then writes to the destination's topic itself.
-  const direct = spec.transformer === undefined && routes.length === 1 && routes[0]!.when === null;
+  const direct =
+    spec.transformer === undefined &&
+    spec.deduplication === undefined &&
+    routes.length === 1 &&
+    routes[0]!.when === null;
   const received = receivedTopic(namespace, name);
   const tls = listenerTls(spec.listener.mllp.tls, secretsFolder);
 
@@ -225,6 +233,7 @@ function planFlow(
 
   const partitions = spec.ordering.by === 'Field' ? (spec.ordering.partitions ?? partitionsByField) : 1;
   topics.push(topic(hub, received, partitions, largest, owner));
+  const deduplication = planDeduplication(hub, flow, partitions, topics);
   stages.push({
     name: `${name}-transformer`,
     role: 'transformer',
@@ -240,8 +249,34 @@ function planFlow(
       charset: spec.listener.charset,
       mapping: spec.transformer?.mapping.name ?? 'identity',
       routes,
+      deduplication,
     },
   });
+}
+
+/** The topic in which a transformer notes what it has passed on, where the flow drops what comes again. */
+function planDeduplication(
+  hub: Hub,
+  { metadata: { name, namespace }, spec }: IntegrationFlow,
+  partitions: number,
+  topics: Topic[],
+): TransformerConfiguration['deduplication'] {
+  if (spec.deduplication === undefined) return null;
+  const { window, maxMessages } = spec.deduplication;
+  const windowMs = durationToMs(window);
+  const planned = topic(hub, deduplicationTopic(namespace, name), partitions, 0, `IntegrationFlow/${name}`);
+  topics.push({
+    ...planned,
+    config: {
+      ...planned.config,
+      // By the brokers' clock: a worker's may be wrong.
+      'message.timestamp.type': 'LogAppendTime',
+      'retention.ms': String(windowMs + longestStandstillMs),
+      // Kafka deletes whole segments only.
+      'segment.ms': String(Math.max(leastSegmentMs, Math.ceil(windowMs / 8))),
+    },
+  });
+  return { topic: planned.name, partitions, windowMs, maxMessages };
 }
 
 function listenerTls(
@@ -373,7 +408,10 @@ function planArchive(
   const owner = `Hub/${name}`;
   const { access, secrets } = archiveAccess(archive, secretsFolder);
   const events = eventsTopic(namespace);
-  const carried = topics.map((one) => one.name);
+  const notes = stages.flatMap(({ configuration: one }) =>
+    one.role === 'transformer' && one.deduplication !== null ? [one.deduplication.topic] : [],
+  );
+  const carried = topics.map((one) => one.name).filter((one) => !notes.includes(one));
   topics.push(topic(hub, events, eventPartitions, 0, owner), replayRecords(hub, owner));
   stages.push({
     name: 'archivist',

@@ -12,6 +12,10 @@ export const outboundTopic = (namespace: string, destination: string): string =>
 export const deadLetterTopic = (namespace: string, flowOrDestination: string): string =>
   `ihub.${namespace}.${flowOrDestination}.dead-letter`;
 
+/** Which messages a flow's transformer has passed on, so that it knows those that come again. */
+export const deduplicationTopic = (namespace: string, flow: string): string =>
+  `ihub.${namespace}.${flow}.deduplication`;
+
 /** What the stages tell of messages. */
 export const eventsTopic = (namespace: string): string => `ihub.${namespace}.events`;
 

@@ -93,7 +93,30 @@ export const transformerConfiguration = z.strictObject({
   charset: text,
   mapping: text,
   routes: z.array(z.strictObject({ destination: text, topic: text, when: text.nullable() })).min(1),
+  /** null: what comes again is passed on again. */
+  deduplication: z
+    .strictObject({
+      /** Has as many partitions as the topic that is read. */
+      topic: text,
+      partitions: z.int().min(1),
+      windowMs: milliseconds,
+      maxMessages: z.int().min(1),
+    })
+    .nullable(),
 });
+
+/** Of memory, for each message that a transformer remembers: its table at its emptiest, while it grows. */
+const bytesPerRememberedMessage = 112;
+
+/** What a worker needs in memory, beside what any of its role does, to know messages that come again; in bytes, whole MiB. */
+export function deduplicationBytes({
+  deduplication,
+}: {
+  readonly role: string;
+  readonly deduplication?: TransformerConfiguration['deduplication'];
+}): number {
+  return Math.ceil(((deduplication?.maxMessages ?? 0) * bytesPerRememberedMessage) / 1_048_576) * 1_048_576;
+}
 
 /** Configuration of a sender: Kafka in, MLLP out. */
 export const senderConfiguration = z.strictObject({

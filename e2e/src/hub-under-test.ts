@@ -19,6 +19,8 @@ export interface HubUnderTestOptions {
   readonly receivers?: readonly number[];
   /** URL of an OTLP receiver. */
   readonly telemetry?: string;
+  /** With a message store, on a PostgreSQL of its own. */
+  readonly archive?: boolean;
 }
 
 export class HubUnderTest {
@@ -87,6 +89,7 @@ export class HubUnderTest {
         kafka: broker.bootstrapServers[0]!,
         addresses: new Map(),
         telemetry: options.telemetry,
+        ...(options.archive === true && { archive: true }),
         onProgress: () => undefined,
       },
     );

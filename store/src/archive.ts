@@ -188,6 +188,6 @@ const roadStatement = `
 SELECT received_at AS "receivedAt", correlation_id AS "correlationId", origin, kind, at, stage, destination, code,
   reason, attempts, replayed, replay, content_policy AS "contentPolicy", content
 FROM ihub.step WHERE correlation_id = ANY($1::uuid[])
-ORDER BY at, array_position(ARRAY['letter-replayed', 'received', 'transformed', 'filtered', 'failed', 'delivered',
+ORDER BY at, array_position(ARRAY['letter-replayed', 'received', 'transformed', 'filtered', 'duplicate', 'failed', 'delivered',
   'dead-letter', 'letter-dropped'], kind),
   origin`;

@@ -5,13 +5,15 @@ export type ContentPolicy = 'None' | 'Redacted' | 'Full';
 
 /**
  * What became of a message. received: stored and acknowledged. transformed: mapped for a destination. filtered: no
- * destination wanted it. delivered: the receiver has acknowledged it. failed: a try to deliver did not succeed.
+ * destination wanted it. duplicate: dropped, since the same message had come before. delivered: the receiver has
+ * acknowledged it. failed: a try to deliver did not succeed.
  * dead-letter: set aside. letter-replayed, letter-dropped: what a person has done with that; the reason says who and why.
  */
 export type StepKind =
   | 'received'
   | 'transformed'
   | 'filtered'
+  | 'duplicate'
   | 'delivered'
   | 'failed'
   | 'dead-letter'

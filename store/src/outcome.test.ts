@@ -25,6 +25,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf([received])).to.equal('received');
     expect(outcomeOf([step('received', 'mpi')])).to.equal('waits for mpi');
     expect(outcomeOf([received, step('filtered')])).to.equal('for no destination');
+    expect(outcomeOf([received, step('duplicate')])).to.equal('dropped, since it had come before');
     expect(
       outcomeOf([received, step('transformed', 'a'), step('transformed', 'b'), step('delivered', 'a')]),
     ).to.equal('delivered to a; waits for b');

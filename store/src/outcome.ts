@@ -23,6 +23,8 @@ function phrase({ kind, destination, code, attempts, replayed }: ArchivedStep): 
       return destination === '' ? (replayed ? 'sent again' : 'received') : `waits for${to}`;
     case 'filtered':
       return 'for no destination';
+    case 'duplicate':
+      return 'dropped, since it had come before';
     case 'delivered':
       return `delivered to${to}`;
     case 'failed':

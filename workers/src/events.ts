@@ -21,7 +21,7 @@ const mostPending = 10_000;
 const closeMs = 2_000;
 
 /** What may be told beside what every event has. */
-export type EventDetails = Pick<MessageEvent, 'destination' | 'destinations' | 'error'>;
+export type EventDetails = Pick<MessageEvent, 'destination' | 'destinations' | 'duplicateOf' | 'error'>;
 export type Tell = (type: MessageEventType, about: MessageDescription, details?: EventDetails) => void;
 
 export class Events {

@@ -29,6 +29,16 @@ export class Metrics {
     'health_board',
     'peer',
   ]);
+  readonly duplicates = this.#counter(
+    'ihub_messages_duplicate_total',
+    'Messages that came again and were dropped',
+    ['flow'],
+  );
+  readonly forgotten = this.#counter(
+    'ihub_deduplication_forgotten_total',
+    'Messages that were forgotten before their time, since there were too many to remember',
+    ['flow'],
+  );
   readonly sent = this.#counter('ihub_messages_sent_total', 'Messages that a receiver acknowledged', [
     'flow',
     'destination',

@@ -262,5 +262,8 @@ function ownTopics(world: World, { namespace, kind, name, key }: Subject): strin
   const consumed = running.flatMap((one) =>
     one.role === (kind === 'Destination' ? 'sender' : 'transformer') ? [one.topic] : [],
   );
-  return [...consumed, deadLetterTopic(namespace, name)];
+  const notes = running.flatMap((one) =>
+    one.role === 'transformer' && one.deduplication !== null ? [one.deduplication.topic] : [],
+  );
+  return [...consumed, ...notes, deadLetterTopic(namespace, name)];
 }

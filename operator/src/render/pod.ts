@@ -1,5 +1,12 @@
 import type { V1Affinity, V1PodSpec, V1Probe, V1TopologySpreadConstraint } from '@kubernetes/client-node';
-import { cpuToMillis, secretsFolder, sizeToBytes, type Hub, type Stage } from '@integration-hub/api';
+import {
+  cpuToMillis,
+  deduplicationBytes,
+  secretsFolder,
+  sizeToBytes,
+  type Hub,
+  type Stage,
+} from '@integration-hub/api';
 import type { Plain } from '../kubernetes/object.js';
 import { selectorLabels } from './names.js';
 import type { RenderInput } from './stage-objects.js';
@@ -19,6 +26,7 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
   const { workers, zones } = hub.spec;
   const { health, role } = stage.configuration;
   const { cpu, memory } = workers.resources[role];
+  const bytes = sizeToBytes(memory) + deduplicationBytes(stage.configuration);
   const secrets = (stage.secrets ?? []).map((secret, index) => ({ ...secret, volume: `secret-${index}` }));
   return {
     serviceAccountName: stage.name,
@@ -61,8 +69,8 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
         readinessProbe: { ...probe(5, 2), httpGet: { path: '/readyz', port: 'http', scheme: 'HTTP' } },
         lifecycle: { preStop: { sleep: { seconds: leaveSeconds } } },
         resources: {
-          requests: { cpu: canonicalCpu(cpu), memory: canonicalMemory(memory) },
-          limits: { memory: canonicalMemory(memory) },
+          requests: { cpu: canonicalCpu(cpu), memory: canonicalMemory(bytes) },
+          limits: { memory: canonicalMemory(bytes) },
         },
         securityContext: {
           allowPrivilegeEscalation: false,
@@ -153,8 +161,7 @@ function canonicalCpu(cpu: string): string {
   return millis % 1000 === 0 ? String(millis / 1000) : `${millis}m`;
 }
 
-function canonicalMemory(memory: string): string {
-  const bytes = sizeToBytes(memory);
+function canonicalMemory(bytes: number): string {
   const unit = (['Gi', 'Mi', 'Ki'] as const).find((name) => bytes % sizeToBytes(`1${name}`) === 0);
   return unit === undefined ? String(bytes) : `${bytes / sizeToBytes(`1${unit}`)}${unit}`;
 }

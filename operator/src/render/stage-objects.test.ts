@@ -145,6 +145,19 @@ describe('rendering of a stage', () => {
     });
   });
 
+  it('adds the memory in which a transformer knows messages that come again', () => {
+    const memoryOf = (flowSpec: object): unknown => {
+      const hub = hubOf();
+      const stage = stagesOf(hub, flowSpec).find(({ role }) => role === 'transformer')!;
+      const rendered = renderStage({ stage, hub, owner, image: 'ihub:1', command: ['node', 'worker.js'] });
+      const { object } = rendered.find((one) => one.object.kind === 'Deployment')!;
+      return at(object, `${pod}.containers.0.resources.limits.memory`);
+    };
+    expect(memoryOf({})).to.equal('384Mi');
+    expect(memoryOf({ deduplication: {} })).to.equal('491Mi');
+    expect(memoryOf({ deduplication: { maxMessages: 20_000_000 } })).to.equal('2521Mi');
+  });
+
   it('mounts the Secrets that a stage reads, and no other', () => {
     const hub = hubOf();
     const stage = { ...stagesOf(hub)[0]!, secrets: [{ name: 'phw-tls', keys: ['tls.crt', 'tls.key'] }] };

@@ -106,6 +106,14 @@ describe('stepOf', () => {
     expect(stepOf(event({ type: 'MESSAGE_PROCESSED', destinations: [] }), settings)!.kind).to.equal(
       'filtered',
     );
+    const duplicateOf = '2026-11-21T09:00:00.000Z';
+    expect(stepOf(event({ type: 'MESSAGE_PROCESSED', destinations: [], duplicateOf }), settings)!).to.include(
+      {
+        kind: 'duplicate',
+        code: 'DUPLICATE',
+        reason: `the same message was received at ${duplicateOf}`,
+      },
+    );
     for (const told of [
       { type: 'MESSAGE_FAILED', destination: 'mpi', error: { ...error, isFinal: true } },
       { type: 'MESSAGE_PROCESSED', destinations: ['mpi'] },

@@ -24,10 +24,11 @@ export function stepOf(record: IncomingRecord, settings: Settings): StepToWrite 
 function stepOfEvent(record: IncomingRecord): StepToWrite | undefined {
   const event = readEvent(record.value);
   if (event === undefined) return undefined;
-  const { type, error, destinations, destination = '', replay } = event;
+  const { type, error, destinations, duplicateOf, destination = '', replay } = event;
   let kind: StepKind;
   if (type === 'MESSAGE_SENT') kind = 'delivered';
   else if (type === 'MESSAGE_FAILED' && error?.isFinal === false) kind = 'failed';
+  else if (type === 'MESSAGE_PROCESSED' && duplicateOf !== undefined) kind = 'duplicate';
   else if (type === 'MESSAGE_PROCESSED' && destinations?.length === 0) kind = 'filtered';
   else return undefined;
   return {
@@ -36,8 +37,8 @@ function stepOfEvent(record: IncomingRecord): StepToWrite | undefined {
     at: dateOf(event.time, record.timestamp),
     stage: event.stage,
     destination,
-    code: error?.code ?? '',
-    reason: error?.reason ?? '',
+    code: error?.code ?? (kind === 'duplicate' ? 'DUPLICATE' : ''),
+    reason: error?.reason ?? (kind === 'duplicate' ? `the same message was received at ${duplicateOf}` : ''),
     attempts: error?.attempts ?? 1,
     replayed: replay !== undefined,
     replay: replay ?? '',

@@ -33,16 +33,27 @@ import { errorShape } from '../log.js';
 import { aboutMessage, aboutRead, aboutSent } from '../telemetry/span-attributes.js';
 import type { StageSpan } from '../telemetry/traces.js';
 import type { Worker, WorkerParts } from '../worker.js';
+import { ControlIdReusedError, Deduplication } from './deduplication.js';
+import type { SeenMessage } from './seen-messages.js';
 
 /** What became of a message; to be told once that is committed. */
 interface Outcome {
   readonly description: MessageDescription;
   /** Absent: it was transformed, for these destinations. */
   readonly failure?: Failure;
+  /** When the same message was received that was passed on before; then this one is dropped. */
+  readonly duplicateOf?: Date;
   readonly destinations: readonly string[];
   readonly span: StageSpan;
   /** Of the records that come of it. */
   readonly sending: readonly StageSpan[];
+}
+
+/** What is written in one transaction. */
+interface Output {
+  readonly records: OutgoingRecord[];
+  /** What is noted of the messages that are passed on, by id. */
+  readonly noted: Map<string, SeenMessage>;
 }
 
 /** Records of one transaction: large enough to share its cost, small enough to go on soon after a fault. */
@@ -78,6 +89,7 @@ export class Transformer implements Worker {
   readonly #transform: ReturnType<typeof compileTransformation>;
   readonly #transactions: PartitionTransactions;
   readonly #events: Events;
+  readonly #deduplication: Deduplication | undefined;
   #consumer: Consumer | undefined;
 
   constructor(configuration: TransformerConfiguration, parts: WorkerParts) {
@@ -85,7 +97,9 @@ export class Transformer implements Worker {
     this.#parts = parts;
     this.#transform = compileTransformation(configuration);
     this.#events = new Events(configuration, parts);
-    const { kafka, stage, group } = configuration;
+    const { kafka, stage, group, deduplication } = configuration;
+    if (deduplication !== null)
+      this.#deduplication = new Deduplication({ ...configuration, deduplication }, parts);
     this.#transactions = new PartitionTransactions({
       connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
       groupId: group,
@@ -99,6 +113,7 @@ export class Transformer implements Worker {
   }
 
   async start(): Promise<void> {
+    await this.#deduplication?.start();
     this.#consumer = await consumeStage(this.#configuration, this.#parts, {
       topics: [this.#configuration.topic],
       onBatch: (batch) => this.#process(batch),
@@ -108,24 +123,33 @@ export class Transformer implements Worker {
   async stop(): Promise<void> {
     await this.#consumer?.stop();
     await this.#transactions.close();
+    await this.#deduplication?.stop();
     await this.#events.close();
   }
 
   async #process(batch: IncomingBatch): Promise<void> {
+    const deduplication = this.#deduplication;
+    const isSettled = await deduplication?.settle(batch, (mark) =>
+      this.#transactions.run(batch, [mark], batch.fetchedFrom),
+    );
+    if (isSettled === false) return;
     let from = 0;
     while (from < batch.records.length && batch.isCurrent()) {
-      const outgoing: OutgoingRecord[] = [];
+      const output: Output = { records: [], noted: new Map() };
       const outcomes: Outcome[] = [];
       let [to, bytes] = [from, 0];
       while (to < batch.records.length && to - from < mostRecords && bytes < mostBytes) {
         const record = batch.records[to]!;
         bytes += record.value.length;
-        outcomes.push(this.#transformRecord(record, outgoing));
+        outcomes.push(this.#transformRecord(record, output));
         to += 1;
       }
       const last = batch.records[to - 1]!.offset;
-      const committed = await this.#commit(batch, outgoing, last + 1n, outcomes);
-      if (!committed) return;
+      if (!(await this.#commit(batch, output.records, last + 1n, outcomes))) {
+        deduplication?.doubted(batch.partition);
+        return;
+      }
+      deduplication?.committed(batch.partition, output.noted);
       for (const outcome of outcomes) this.#done(outcome);
       from = to;
     }
@@ -166,9 +190,17 @@ export class Transformer implements Worker {
     }
   }
 
-  #done({ description, failure, destinations }: Outcome): void {
+  #done({ description, failure, duplicateOf, destinations }: Outcome): void {
     const { flow, stage, healthBoard, peer } = this.#configuration;
     const labels = { flow, health_board: healthBoard, peer };
+    if (duplicateOf !== undefined) {
+      const { controlId, correlationId } = description;
+      const firstReceived = duplicateOf.toISOString();
+      this.#parts.metrics.duplicates.inc({ flow });
+      this.#parts.log.info('message dropped: it came before', { controlId, correlationId, firstReceived });
+      this.#events.tell('MESSAGE_PROCESSED', description, { destinations: [], duplicateOf: firstReceived });
+      return;
+    }
     if (failure === undefined) {
       this.#parts.metrics.transformed.inc(labels);
       this.#events.tell('MESSAGE_PROCESSED', description, { destinations: [...destinations] });
@@ -180,7 +212,7 @@ export class Transformer implements Worker {
   }
 
   /** Adds what is to be written. */
-  #transformRecord(record: IncomingRecord, outgoing: OutgoingRecord[]): Outcome {
+  #transformRecord(record: IncomingRecord, { records, noted }: Output): Outcome {
     const description = readDescription(record.headers);
     const span = this.#parts.traces.goOn(record.headers['traceparent'], 'process', 'consumer');
     if (span.isRecorded) {
@@ -188,14 +220,24 @@ export class Transformer implements Worker {
     }
     const mapping = span.part('transform', 'internal');
     try {
+      const verdict = this.#deduplication?.judge(record, description, noted);
+      if (verdict?.isDuplicate === true) {
+        mapping.end();
+        return { description, duplicateOf: verdict.firstReceived, destinations: [], span, sending: [] };
+      }
       const made = this.#transform(record.value);
       mapping.end();
       const sending = made.map(({ topic, bytes }) => {
         const one = this.#sending(span, topic);
         const headers = recordHeaders({ ...description, traceparent: one.traceparent }, 'transformed');
-        outgoing.push({ topic, key: record.key, value: bytes, headers });
+        records.push({ topic, key: record.key, value: bytes, headers });
         return one;
       });
+      // Of what was not passed on nothing is noted: when it comes again, it is another try.
+      if (verdict?.note !== undefined) {
+        records.push(verdict.note.record);
+        noted.set(verdict.note.seen.id.toString('latin1'), verdict.note.seen);
+      }
       return { description, destinations: made.map(({ destination }) => destination), span, sending };
     } catch (error) {
       const failure = this.#failureOf(error, record, description);
@@ -203,7 +245,7 @@ export class Transformer implements Worker {
       const { deadLetterTopic, stage } = this.#configuration;
       const sending = this.#sending(span, deadLetterTopic);
       const { traceparent } = sending;
-      outgoing.push(
+      records.push(
         deadLetter(
           deadLetterTopic,
           stage,
@@ -226,7 +268,12 @@ export class Transformer implements Worker {
   #failureOf(error: unknown, record: IncomingRecord, description: MessageDescription): Failure {
     const origin = `${record.topic}/${record.partition}/${record.offset}`;
     const { controlId, correlationId } = description;
-    if (error instanceof MappingError || error instanceof MessageError || error instanceof ConditionError) {
+    if (
+      error instanceof MappingError ||
+      error instanceof MessageError ||
+      error instanceof ConditionError ||
+      error instanceof ControlIdReusedError
+    ) {
       const { code, message: reason } = error;
       this.#parts.log.warn('message not transformed', {
         reasonCode: code,
