@@ -18,7 +18,7 @@ const bytes = readFileSync(new URL('../messages/adt-a31-ten-segments.hl7', impor
 const text = bytes.toString();
 
 /** Parse, read PID-3.1, write PID-8, make bytes of it again. Every contestant starts from what came off the wire. */
-function readChangeWrite(): Buffer {
+export function readChangeWrite(): Buffer {
   const message = Message.parse(bytes);
   if (message.text('PID-3.1') === '') throw new Error('PID-3.1 was not read');
   const draft = MessageDraft.from(message);

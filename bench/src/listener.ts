@@ -8,6 +8,7 @@ import { Bed, type SectionSettings } from './road/bed.js';
 import type { LoadOrder, LoadResult } from './road/load-generator.js';
 import { readNumbered, Template } from './road/numbered-message.js';
 import { residentMb } from './road/processes.js';
+import { sizedMessage } from './road/sized-message.js';
 import { requireAll } from './road/verdict.js';
 import { comparison, type Comparison } from './side-by-side.js';
 
@@ -21,73 +22,116 @@ interface Rates {
 }
 
 /**
- * All figures of this section.
+ * Figures of the sample message.
  *
  * @throws Error where what was acknowledged is not in Kafka once, in order and right
  */
 export function compareListener(settings: SectionSettings): Promise<Comparison[]> {
   return Bed.with(async (bed) => {
-    const { kafka, template, admin } = bed;
-    const ceiling = 'bench-gathered';
-    await admin.ensureTopics([{ name: ceiling, partitions: 1, replicationFactor: 1, config: {} }]);
-    const names = { name: 'listener', namespace: 'listener' };
-    const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1 });
-    for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
-    const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
-    const idleMb = residentMb(pid!);
-    const load = await bed.program('load-generator.js');
-    const producer = await bed.program('gathered-producer.js');
-    const echo = await bed.program('echo.js');
-    const echoPort = await echo.ask<number>({});
-    const sent = new Map<string, number>();
-
-    const round = async (name: string, connections: number): Promise<Rates> => {
-      const order: Omit<LoadOrder, 'port'> = {
-        round: name,
-        connections,
-        seconds: settings.seconds,
-        template,
-      };
-      const result = await load.ask<LoadResult>({ ...order, port: road.port });
-      for (const [source, times] of result.sent) sent.set(source, times.length);
-      const callers = { kafka, topic: ceiling, callers: connections, seconds: settings.seconds, template };
-      const gathered = await producer.ask<number>(callers);
-      const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
-      const rates = { ours: perSecond(result), gathered, echo: perSecond(echoed) };
-      const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);
-      settings.onProgress(`${connections} connections, round ${name}: ${texts.join(', ')}`);
-      return rates;
-    };
-
-    await round('warm-up', 100);
-    const all = new Map<number, Rates[]>(connectionCounts.map((connections) => [connections, []]));
-    for (let number = 1; number <= settings.rounds; number += 1) {
-      for (const connections of connectionCounts) {
-        all.get(connections)!.push(await round(`r${number}c${connections}`, connections));
-      }
-    }
-    await requireStored(admin, receivedTopic(names.namespace, 'phw-to-mpi'), sent, template);
-    const loadMb = residentMb(pid!);
-    const hundred = all.get(100)!;
+    const listener = await startListener(bed);
+    const idleMb = residentMb(listener.pid);
+    const rates = await measure(bed, listener, settings, bed.template);
+    const loadMb = residentMb(listener.pid);
+    const hundred = rates.get(100)!;
     return [
-      ...[...all].flatMap(([connections, rates]) => compareAt(connections, rates)),
+      ...[...rates].flatMap(([connections, all]) =>
+        compareAt(`listener, ${connections.toLocaleString('en')} connections`, all),
+      ),
       comparison(
         'listener, 1,000 connections',
         'messages/s',
         'itself with 100',
-        all.get(1_000)!.map(({ ours }, index) => ({ ours, peer: hundred[index]!.ours })),
+        rates.get(1_000)!.map(({ ours }, index) => ({ ours, peer: hundred[index]!.ours })),
       ),
       comparison('listener, memory after load', 'MiB', 'idle', [{ ours: loadMb, peer: idleMb }]),
     ];
   });
 }
 
-function perSecond({ acknowledgedAfter, began, ended }: LoadResult): number {
+/**
+ * Figures of messages of 300 bytes, 3 kB and 300 kB.
+ *
+ * @throws Error where what was acknowledged is not in Kafka once, in order and right
+ */
+export async function compareSizes(settings: SectionSettings): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  for (const bytes of [300, 3_000, 300_000]) {
+    const template = sizedMessage(bytes);
+    const found = await Bed.with(async (bed) => {
+      const rates = await measure(bed, await startListener(bed), settings, template);
+      const size = bytes.toLocaleString('en');
+      return [...rates].flatMap(([connections, all]) =>
+        compareAt(`${size} bytes, ${connections.toLocaleString('en')} connections`, all),
+      );
+    });
+    comparisons.push(...found);
+  }
+  return comparisons;
+}
+
+/** A listener whose flow goes no further. */
+export interface LonelyListener {
+  readonly port: number;
+  readonly pid: number;
+  readonly topic: string;
+}
+
+/** Starts our hub, and stops all of it but the listener. */
+export async function startListener(bed: Bed): Promise<LonelyListener> {
+  const names = { name: 'listener', namespace: 'listener' };
+  const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1 });
+  for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
+  const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
+  return { port: road.port, pid: pid!, topic: receivedTopic(names.namespace, 'phw-to-mpi') };
+}
+
+async function measure(
+  bed: Bed,
+  listener: LonelyListener,
+  settings: SectionSettings,
+  template: Buffer,
+): Promise<Map<number, Rates[]>> {
+  const { kafka, admin } = bed;
+  const ceiling = 'bench-gathered';
+  await admin.ensureTopics([{ name: ceiling, partitions: 1, replicationFactor: 1, config: {} }]);
+  const load = await bed.program('load-generator.js');
+  const producer = await bed.program('gathered-producer.js');
+  const echo = await bed.program('echo.js');
+  const echoPort = await echo.ask<number>({});
+  const sent = new Map<string, number>();
+
+  const round = async (name: string, connections: number): Promise<Rates> => {
+    const order: Omit<LoadOrder, 'port'> = { round: name, connections, seconds: settings.seconds, template };
+    const result = await load.ask<LoadResult>({ ...order, port: listener.port });
+    for (const [source, times] of result.sent) sent.set(source, times.length);
+    const callers = { kafka, topic: ceiling, callers: connections, seconds: settings.seconds, template };
+    const gathered = await producer.ask<number>(callers);
+    const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
+    const rates = { ours: ratePerSecond(result), gathered, echo: ratePerSecond(echoed) };
+    const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);
+    settings.onProgress(
+      `${template.length} bytes, ${connections} connections, round ${name}: ${texts.join(', ')}`,
+    );
+    return rates;
+  };
+
+  await round('warm-up', 100);
+  const all = new Map<number, Rates[]>(connectionCounts.map((connections) => [connections, []]));
+  for (let number = 1; number <= settings.rounds; number += 1) {
+    for (const connections of connectionCounts) {
+      all.get(connections)!.push(await round(`r${number}c${connections}`, connections));
+    }
+  }
+  await requireStored(admin, listener.topic, sent, template);
+  return all;
+}
+
+/** Acknowledged messages a second. */
+export function ratePerSecond({ acknowledgedAfter, began, ended }: LoadResult): number {
   return (acknowledgedAfter.length * 1_000) / (ended - began);
 }
 
-function compareAt(connections: number, rates: readonly Rates[]): Comparison[] {
-  const name = `listener, ${connections.toLocaleString('en')} connections`;
+function compareAt(name: string, rates: readonly Rates[]): Comparison[] {
   return [
     comparison(
       name,
@@ -104,8 +148,13 @@ function compareAt(connections: number, rates: readonly Rates[]): Comparison[] {
   ];
 }
 
-/** Whether everything that was acknowledged is in the topic. */
-async function requireStored(
+/**
+ * Whether everything that was acknowledged is in the topic.
+ *
+ * @param sent how many messages each source sent
+ * @throws Error which says what is wrong, and how much of it there is
+ */
+export async function requireStored(
   admin: TopicAdmin,
   topic: string,
   sent: ReadonlyMap<string, number>,

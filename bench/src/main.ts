@@ -6,11 +6,17 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compareBacklog } from './backlog.js';
 import { compareEndToEnd } from './end-to-end.js';
+import type { Figure } from './figure.js';
 import { compareHl7 } from './hl7.js';
 import { plot } from './plot.js';
-import { compareListener } from './listener.js';
+import { compareListener, compareSizes } from './listener.js';
+import { compareListeners } from './listeners.js';
 import type { Comparison } from './side-by-side.js';
-import { measureStore, type Figure } from './store.js';
+import { measureStore } from './store.js';
+import { compareParsers } from './parsers.js';
+import { comparePartitions } from './partitions.js';
+import { measureFlows } from './flows.js';
+import { measureSustained } from './sustained.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,7 +37,11 @@ const settings = {
 
 const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   hl7: compareHl7,
+  parsers: () => compareParsers(settings),
   listener: () => compareListener(settings),
+  sizes: () => compareSizes(settings),
+  listeners: () => compareListeners(settings),
+  partitions: () => comparePartitions(settings),
   backlog: () => compareBacklog(settings),
   'end-to-end': () => compareEndToEnd(settings),
 };
@@ -39,6 +49,8 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
 /** What has no peer to be held against. */
 const measurements: Record<string, () => Promise<Figure[]>> = {
   store: () => measureStore(settings.seconds, settings.onProgress),
+  sustained: () => measureSustained(settings),
+  flows: () => measureFlows(settings),
 };
 const names = [...Object.keys(sections), ...Object.keys(measurements)];
 

@@ -17,13 +17,7 @@ import {
   type StepToWrite,
 } from '@integration-hub/store';
 import pg from 'pg';
-
-/** What was measured. */
-export interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-}
+import type { Figure } from './figure.js';
 
 const dayMs = 86_400_000;
 /** As the archivist does. */

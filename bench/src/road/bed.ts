@@ -23,6 +23,7 @@ interface Stoppable {
 export class Bed {
   /** Its bootstrap server. */
   readonly kafka: string;
+  readonly kafkaPid: number;
   /** To be written to; removed at the end. */
   readonly directory: string;
   readonly admin: TopicAdmin;
@@ -30,8 +31,14 @@ export class Bed {
   readonly template = readFileSync(new URL('../../messages/phw-ten-segments.hl7', import.meta.url));
   readonly #stops: (() => Promise<void>)[];
 
-  private constructor(kafka: string, directory: string, admin: TopicAdmin, stops: (() => Promise<void>)[]) {
-    this.kafka = kafka;
+  private constructor(
+    broker: EmbeddedBroker,
+    directory: string,
+    admin: TopicAdmin,
+    stops: (() => Promise<void>)[],
+  ) {
+    this.kafka = broker.bootstrapServers[0]!;
+    this.kafkaPid = broker.pid;
     this.directory = directory;
     this.admin = admin;
     this.#stops = stops;
@@ -48,12 +55,10 @@ export class Bed {
         heapMb: 512,
       });
       stops.push(() => broker.stop());
-      const kafka = broker.bootstrapServers[0]!;
-      const admin = await TopicAdmin.connect({
-        connection: { bootstrapServers: [kafka], clientId: 'bench' },
-      });
+      const { bootstrapServers } = broker;
+      const admin = await TopicAdmin.connect({ connection: { bootstrapServers, clientId: 'bench' } });
       stops.push(() => admin.close());
-      return await work(new Bed(kafka, directory, admin, stops));
+      return await work(new Bed(broker, directory, admin, stops));
     } finally {
       for (const stop of stops.reverse()) await stop();
     }

@@ -49,19 +49,7 @@ export async function startHub(settings: HubSettings): Promise<HubRoad> {
     .replace('host: localhost', `host: 127.0.0.1\n    connections: ${connections}`)
     .replace('port: 2576', `port: ${receiverPort}`)
     .replace(/ {2}throttle:\n.*\n/, `  partitions: ${partitions}\n`);
-  const inNamespace = (text: string): string =>
-    text.replace('metadata:\n', `metadata:\n  namespace: ${namespace}\n`);
-  const read = readResources([flow, destination].map(inNamespace).join('\n---\n'), 'the benchmark');
-  if (read.problems.length > 0) throw new Error(read.problems.map(problemText).join('\n'));
-  const hub = await LocalHub.start(
-    { hub: undefined, ...read },
-    { directory: join(directory, namespace), kafka, addresses: new Map(), onProgress: () => undefined },
-  );
-  const deadline = performance.now() + 60_000;
-  while (!hub.workers.every((worker) => worker.state === 'running')) {
-    if (performance.now() > deadline) throw new Error(`${name}: not every worker has started`);
-    await sleep(100);
-  }
+  const hub = await startResources([flow, destination], namespace, { kafka, directory });
   const messages = new Template(template);
   return {
     name,
@@ -71,6 +59,52 @@ export async function startHub(settings: HubSettings): Promise<HubRoad> {
     pids: () => hub.workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     stop: () => hub.stop(),
   };
+}
+
+/**
+ * Starts flows that do nothing but take messages in and pass them on, to one destination: a listener for each, and one
+ * sender.
+ *
+ * @throws Error where a worker does not start
+ */
+export async function startLightFlows(
+  count: number,
+  { kafka, directory }: Pick<HubSettings, 'kafka' | 'directory'>,
+): Promise<LocalHub> {
+  const flows = await Promise.all(
+    Array.from({ length: count }, async (_, number) =>
+      [
+        'apiVersion: integrationhub.dev/v1alpha1',
+        'kind: IntegrationFlow',
+        'metadata:',
+        `  name: light-${number}`,
+        `spec: { listener: { mllp: { port: ${await freePort()} } }, destinations: [{ name: mpi }] }`,
+      ].join('\n'),
+    ),
+  );
+  return startResources([...flows, shipped('mpi')], `light-${count}`, { kafka, directory });
+}
+
+/** Starts what resources say, in a namespace of its own, and waits until it runs. */
+async function startResources(
+  resources: readonly string[],
+  namespace: string,
+  { kafka, directory }: Pick<HubSettings, 'kafka' | 'directory'>,
+): Promise<LocalHub> {
+  const inNamespace = (text: string): string =>
+    text.replace('metadata:\n', `metadata:\n  namespace: ${namespace}\n`);
+  const read = readResources(resources.map(inNamespace).join('\n---\n'), 'the benchmark');
+  if (read.problems.length > 0) throw new Error(read.problems.map(problemText).join('\n'));
+  const hub = await LocalHub.start(
+    { hub: undefined, ...read },
+    { directory: join(directory, namespace), kafka, addresses: new Map(), onProgress: () => undefined },
+  );
+  const deadline = performance.now() + 120_000;
+  while (!hub.workers.every((worker) => worker.state === 'running')) {
+    if (performance.now() > deadline) throw new Error(`${namespace}: not every worker has started`);
+    await sleep(100);
+  }
+  return hub;
 }
 
 /** The sum of what the PHW mapping makes of a message. */

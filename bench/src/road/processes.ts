@@ -7,6 +7,12 @@ export function residentMb(pid: number): number {
   return Number(kib) / 1024;
 }
 
+/** Resident memory in MiB, of which what several processes share is counted only by its part. */
+export function proportionalMb(pid: number): number {
+  const kib = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1];
+  return Number(kib) / 1024;
+}
+
 /** Time on a processor so far, in seconds. */
 export function cpuSeconds(pids: readonly number[]): number {
   const ticks = pids.map((pid) => {

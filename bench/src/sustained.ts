@@ -1,0 +1,82 @@
+/**
+ * The whole road for as long as is asked for, ours alone: full load first, then half of what it delivered, with what
+ * every process takes meanwhile.
+ */
+import { Bed, type SectionSettings } from './road/bed.js';
+import { cpuSeconds, residentMb } from './road/processes.js';
+import { type RoundFigures, runRound } from './road/round.js';
+import type { Figure } from './figure.js';
+
+const sampleMs = 500;
+
+/**
+ * All figures of this section. As long again as the full load lasts, at most a minute, half of it is measured.
+ *
+ * @throws Error where a message is lost, doubled, reordered or altered
+ */
+export function measureSustained(settings: SectionSettings): Promise<Figure[]> {
+  return Bed.with(async (bed) => {
+    const { connections, seconds, onProgress } = settings;
+    const { template } = bed;
+    const { load, receiver, receiverPort } = await bed.ends();
+    const road = await bed.hub({
+      name: 'ours, ordered by patient',
+      namespace: 'sustained',
+      orderBy: 'PID-3.1',
+      partitions: 1,
+      connections: 16,
+      receiverPort,
+    });
+    const processes = new Map([
+      ...road.hub.workers.map(({ stage, pid }) => [stage.role, pid!] as const),
+      ['Kafka', bed.kafkaPid] as const,
+      ['load', load.pid] as const,
+      ['receiver', receiver.pid] as const,
+    ]);
+    const figures: Figure[] = [];
+    const figure = (name: string, value: number, unit: string): number => figures.push({ name, value, unit });
+    const most = new Map<string, number>();
+    const sample = (): void => {
+      for (const [name, pid] of processes) most.set(name, Math.max(most.get(name) ?? 0, residentMb(pid)));
+    };
+    for (const { stage, pid } of road.hub.workers)
+      figure(`${stage.role}: memory idle`, residentMb(pid!), 'MiB');
+
+    onProgress('warming up');
+    await runRound(road, load, receiver, { round: 'w', connections, seconds: 5, template });
+    onProgress(`full load for ${seconds} s`);
+    const cpuOf = (): Map<string, number> =>
+      new Map([...processes].map(([name, pid]) => [name, cpuSeconds([pid])]));
+    const before = cpuOf();
+    const sampling = setInterval(sample, sampleMs);
+    let full: RoundFigures;
+    try {
+      full = await runRound(road, load, receiver, { round: 'f', connections, seconds, template });
+    } finally {
+      clearInterval(sampling);
+    }
+    figure('messages', full.messages, 'messages');
+    figure('acknowledged', full.acknowledged, 'messages/s');
+    figure('delivered', full.delivered, 'messages/s');
+    figure('p99 to the receiver', full.delivery.p99, 'ms');
+    for (const [name, cpu] of cpuOf()) {
+      figure(`${name}: CPU for a message`, ((cpu - before.get(name)!) * 1_000) / full.messages, 'ms');
+    }
+    for (const [name, mb] of most) figure(`${name}: most memory`, mb, 'MiB');
+
+    onProgress('half of that');
+    const half = await runRound(road, load, receiver, {
+      round: 'h',
+      connections,
+      seconds: Math.min(seconds, 60),
+      perSecond: full.delivered / 2,
+      template,
+    });
+    const { p50, p99, p999 } = half.delivery;
+    for (const [name, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
+      figure(`half load: ${name} to the receiver`, value, 'ms');
+    }
+    figure('half load: p99 to the acknowledgement', half.acknowledgement.p99, 'ms');
+    return figures;
+  });
+}
