@@ -1,7 +1,7 @@
 import type { Producer, Transaction } from 'kafkajs';
 import { type Client, openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
-import { alreadyParted, PartitionedRecords } from './partitioned-records.js';
+import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
 /** A producer of transactions, and what it needs. */
@@ -60,14 +60,20 @@ export async function sendRecords(
   transaction: Transaction,
   records: readonly OutgoingRecord[],
 ): Promise<void> {
-  for (const { topic, items, messages } of await parted.part(records, (record) => record)) {
-    for (let from = 0, to = 0; from < items.length; from = to) {
-      let bytes = 0;
-      do {
-        bytes += recordBytes(items[to]!);
-        to += 1;
-      } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
-      await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
-    }
+  const parts = await parted.part(records, (record) => record);
+  await Promise.all(parts.map((part) => sendPartition(transaction, part)));
+}
+
+async function sendPartition(
+  transaction: Transaction,
+  { topic, items, messages }: PartitionRecords<OutgoingRecord>,
+): Promise<void> {
+  for (let from = 0, to = 0; from < items.length; from = to) {
+    let bytes = 0;
+    do {
+      bytes += recordBytes(items[to]!);
+      to += 1;
+    } while (to < items.length && bytes + recordBytes(items[to]!) <= MOST_BATCH_BYTES);
+    await transaction.send({ topic, messages: messages.slice(from, to), acks: -1, timeout: 10_000 });
   }
 }

@@ -4,12 +4,17 @@
  */
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
+import { again } from './again.js';
+import { gatheredCalls, gatheredProduce, type ProduceAnswer, type ProduceOrder } from './gathered-produce.js';
+import { decodeRecord } from './record-decoder.js';
 import { encodeRecord } from './record-encoder.js';
 
 const require = createRequire(import.meta.url);
 
 /** Longer than a session, in milliseconds. */
 const SYNC_TIMEOUT = 15_000;
+/** How long partitions are tried to be made part of a transaction, in milliseconds. */
+const TRANSACTION_DEADLINE = 10_000;
 
 /** In place of a function that copies all messages before it for each one. */
 function groupMessagesPerPartition<Message>(options: {
@@ -27,14 +32,71 @@ function groupMessagesPerPartition<Message>(options: {
   return parts;
 }
 
-// Not faults, but a third of the time that a producer took.
+// Not faults, but a third of the time that a producer took, and much of a consumer's.
 for (const [module, faster] of [
   ['kafkajs/src/protocol/recordBatch/record/v0', encodeRecord],
+  ['kafkajs/src/protocol/recordBatch/record/v0/decoder', decodeRecord],
   ['kafkajs/src/producer/groupMessagesPerPartition', groupMessagesPerPartition],
 ] as const) {
   require(module);
   require.cache[require.resolve(module)]!.exports = faster;
 }
+
+interface TransactionTopic {
+  topic: string;
+  partitions: { partition: number }[];
+}
+
+interface SequenceManager {
+  acquireBrokerLock(broker: object): Promise<void>;
+  releaseBrokerLock(broker: object): void;
+  addPartitionsToTransaction: (topics: TransactionTopic[]) => Promise<void>;
+}
+
+// Nor this: a request went to each partition by itself, one at a time for each broker. We never send a second time to
+// a partition before the first has ended, so the lock that keeps its sequence numbers in order is not needed, and what
+// goes to several partitions of a broker at once is one request. See `partitioned-records.ts` for why it is not
+// kafkajs that joins them.
+const managerModule = require.resolve('kafkajs/src/producer/eosManager');
+const createManager = require(managerModule) as (options: object) => SequenceManager;
+require.cache[managerModule]!.exports = (options: object): SequenceManager => {
+  const manager = createManager(options);
+  manager.acquireBrokerLock = () => Promise.resolve();
+  manager.releaseBrokerLock = () => undefined;
+  const { addPartitionsToTransaction } = manager;
+  manager.addPartitionsToTransaction = gatheredCalls((calls: TransactionTopic[][]) =>
+    // The former transaction is still being ended. All of them have to wait for that, together.
+    again(
+      TRANSACTION_DEADLINE,
+      () => addPartitionsToTransaction(calls.flat()),
+      (error) => error.type === 'CONCURRENT_TRANSACTIONS',
+    ),
+  );
+  return manager;
+};
+
+const { createErrorFromCode } = require('kafkajs/src/protocol/error') as {
+  createErrorFromCode: (code: number) => Error;
+};
+for (const version of [3, 4, 5, 6, 7]) {
+  // It would throw the first error of any partition.
+  const response = require(`kafkajs/src/protocol/requests/produce/v${version}/response`) as {
+    parse(answer: ProduceAnswer): Promise<ProduceAnswer>;
+  };
+  response.parse = (answer) => Promise.resolve(answer);
+}
+const broker = require('kafkajs/src/broker') as {
+  prototype: { produce(order: ProduceOrder): Promise<ProduceAnswer> };
+};
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+const { produce } = broker.prototype;
+const produceTogether = gatheredProduce<object>(
+  (one, order) => produce.call(one, order),
+  createErrorFromCode,
+);
+broker.prototype.produce = function (order) {
+  return produceTogether(this, order);
+};
 
 interface RequestQueue {
   pending: unknown[];
