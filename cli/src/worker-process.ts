@@ -5,7 +5,7 @@ import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stage, StageConfiguration } from '@integration-hub/api';
 import { consoleProgram } from '@integration-hub/console';
-import { workerProgram } from '@integration-hub/workers';
+import { workerNodeOptions, workerProgram } from '@integration-hub/workers';
 
 export type WorkerState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped';
 
@@ -81,7 +81,8 @@ export class WorkerProcess extends EventEmitter<{ state: [] }> {
     const log = await open(this.logFile, 'a');
     // A group of its own: Ctrl-C in the terminal is for us, who stop the workers in their order.
     const program = this.stage.role === 'console' ? consoleProgram : workerProgram;
-    const child = spawn(process.execPath, [program, '--config', this.#configurationFile], {
+    const parameters = [...workerNodeOptions, program, '--config', this.#configurationFile];
+    const child = spawn(process.execPath, parameters, {
       detached: true,
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
     });

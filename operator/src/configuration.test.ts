@@ -1,3 +1,4 @@
+import { workerNodeOptions } from '@integration-hub/workers';
 import { expect } from 'chai';
 import { ConfigurationError, readConfiguration } from './configuration.js';
 
@@ -11,7 +12,11 @@ describe('configuration of the operator', () => {
     expect(read.concurrency).to.equal(3);
     expect(read['lease-namespace']).to.equal('pod');
     expect(read['lease-duration-ms']).to.equal(12_000);
-    expect(read.workerCommand).to.deep.equal(['node', '/app/workers/bin/ihub-worker.js']);
+    expect(read.workerCommand).to.deep.equal([
+      'node',
+      ...workerNodeOptions,
+      '/app/workers/bin/ihub-worker.js',
+    ]);
   });
 
   it('reads nodes unless it is kept to one namespace', () => {

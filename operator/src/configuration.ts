@@ -1,6 +1,7 @@
 /** What the operator is told at its start, by flags or, behind them, by the environment. */
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { workerNodeOptions } from '@integration-hub/workers';
 import { z } from 'zod';
 
 const milliseconds = z.coerce.number().int().min(100).max(86_400_000);
@@ -11,7 +12,10 @@ const schema = z.strictObject({
   /** Whether nodes may be read, for their zones; a role of one namespace can't allow it. */
   'read-nodes': z.enum(['true', 'false']).optional(),
   'worker-image': z.string().min(1, 'is needed: the image that workers run, such as integration-hub:1.0.0'),
-  'worker-command': z.string().min(1).default('node /app/workers/bin/ihub-worker.js'),
+  'worker-command': z
+    .string()
+    .min(1)
+    .default(`node ${workerNodeOptions.join(' ')} /app/workers/bin/ihub-worker.js`),
   'lease-namespace': z.string().min(1, 'is needed: the namespace of the Lease; POD_NAMESPACE in a pod'),
   'lease-name': z.string().min(1).default('integration-hub-operator'),
   /** Names this process in the Lease and in events. */

@@ -26,15 +26,19 @@ export function checkConfiguration(configuration: StageConfiguration): string | 
     }
     return undefined;
   } catch (error) {
-    if (
-      error instanceof BadMappingError ||
-      error instanceof ConditionError ||
-      error instanceof UnknownMappingError ||
-      error instanceof SchemaError ||
-      error instanceof PathError
-    ) {
-      return error.message;
-    }
-    throw error;
+    const sentence = configurationFault(error);
+    if (sentence === undefined) throw error;
+    return sentence;
   }
+}
+
+/** What an error says of a configuration, where it does. */
+export function configurationFault(error: unknown): string | undefined {
+  const isFault =
+    error instanceof BadMappingError ||
+    error instanceof ConditionError ||
+    error instanceof UnknownMappingError ||
+    error instanceof SchemaError ||
+    error instanceof PathError;
+  return isFault ? error.message : undefined;
 }

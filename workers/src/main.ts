@@ -8,15 +8,10 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { workerConfiguration, type WorkerConfiguration } from '@integration-hub/api';
 import { z } from 'zod';
-import { Archivist } from './archivist/archivist.js';
-import { checkConfiguration } from './check.js';
 import { Health } from './health.js';
-import { Listener } from './listener/listener.js';
 import { createLog, errorShape, type Log } from './log.js';
 import { Metrics } from './metrics.js';
-import { Sender } from './sender/sender.js';
 import { startTelemetry } from './telemetry/telemetry.js';
-import { Transformer } from './transformer/transformer.js';
 import type { Worker, WorkerParts } from './worker.js';
 
 /** A stop that takes longer has hung; the process then ends all the same. */
@@ -38,22 +33,36 @@ function readConfiguration(): WorkerConfiguration {
   }
   const parsed = workerConfiguration.safeParse(value);
   if (!parsed.success) wrong(`${config} is not a worker's configuration:\n${z.prettifyError(parsed.error)}`);
-  const sentence = checkConfiguration(parsed.data);
-  if (sentence !== undefined) wrong(`${config}: ${sentence}`);
   return parsed.data;
 }
 
-function createWorker(configuration: WorkerConfiguration, parts: WorkerParts): Worker {
+/** Loads what the role needs, and no more: schemas, mappings and the message store are others' memory. */
+async function createWorker(configuration: WorkerConfiguration, parts: WorkerParts): Promise<Worker> {
   switch (configuration.role) {
-    case 'listener':
+    case 'listener': {
+      const { Listener } = await import('./listener/listener.js');
       return new Listener(configuration, parts);
-    case 'transformer':
+    }
+    case 'transformer': {
+      const { Transformer } = await import('./transformer/transformer.js');
       return new Transformer(configuration, parts);
-    case 'sender':
+    }
+    case 'sender': {
+      const { Sender } = await import('./sender/sender.js');
       return new Sender(configuration, parts);
-    case 'archivist':
+    }
+    case 'archivist': {
+      const { Archivist } = await import('./archivist/archivist.js');
       return new Archivist(configuration, parts);
+    }
   }
+}
+
+/** Ends the process where an error says that the configuration is wrong. */
+async function refuseConfiguration(error: unknown): Promise<void> {
+  const { configurationFault } = await import('./check.js');
+  const sentence = configurationFault(error);
+  if (sentence !== undefined) wrong(`the configuration of ${stage}: ${sentence}`);
 }
 
 async function run(configuration: WorkerConfiguration, log: Log): Promise<void> {
@@ -70,7 +79,11 @@ async function run(configuration: WorkerConfiguration, log: Log): Promise<void> 
     registry: metrics.registry,
     spans: metrics.spans,
   });
-  const worker = createWorker(configuration, { log, metrics, traces: telemetry.traces, onFatal });
+  const parts = { log, metrics, traces: telemetry.traces, onFatal };
+  const worker = await createWorker(configuration, parts).catch(async (error: unknown) => {
+    await refuseConfiguration(error);
+    throw error;
+  });
   let stopping = false;
   const health = new Health(() => worker.ready && !stopping, metrics.registry);
 

@@ -20,6 +20,7 @@ export interface Charset {
 export const KNOWN_CHARSETS = 'ASCII, 8859/1 to 8859/16, WINDOWS-1250 to WINDOWS-1258 and UNICODE UTF-8';
 
 const NOT_ASCII = /[\u0080-\u00ff]/;
+const BEYOND_ASCII = /[^\0-\x7f]/;
 
 const utf8: Charset = {
   name: 'utf-8',
@@ -34,7 +35,10 @@ const utf8: Charset = {
     }
   },
   decode: (latin1) => (NOT_ASCII.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1),
-  encode: (text) => (text.isWellFormed() ? Buffer.from(text, 'utf8').toString('latin1') : undefined),
+  encode(text) {
+    if (!BEYOND_ASCII.test(text)) return text;
+    return text.isWellFormed() ? Buffer.from(text, 'utf8').toString('latin1') : undefined;
+  },
 };
 
 function singleByte(name: string): Charset {

@@ -9,7 +9,7 @@ import {
   type DeadLetterMark,
   type MessageDescription,
 } from '@integration-hub/api';
-import { Message } from '@integration-hub/hl7';
+import { Message } from '@integration-hub/hl7/messages';
 import type { IncomingRecord } from '@integration-hub/kafka';
 import { patientIdentifiers, redacted, type StepKind, type StepToWrite } from '@integration-hub/store';
 

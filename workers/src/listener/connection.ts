@@ -10,7 +10,7 @@ import {
   type FrameSink,
   type FrameViolation,
   type Message,
-} from '@integration-hub/hl7';
+} from '@integration-hub/hl7/messages';
 import type { OutgoingRecord } from '@integration-hub/kafka';
 import { deadLetter } from '../dead-letter.js';
 import type { Tell } from '../events.js';

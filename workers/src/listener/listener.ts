@@ -7,7 +7,7 @@
 import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListenerConfiguration } from '@integration-hub/api';
-import { parsePath, type Message } from '@integration-hub/hl7';
+import { parsePath, type Message } from '@integration-hub/hl7/messages';
 import { GatheringProducer, StoreError, type OutgoingRecord } from '@integration-hub/kafka';
 import { Events } from '../events.js';
 import { listen } from '../health.js';

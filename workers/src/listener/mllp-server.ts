@@ -6,7 +6,7 @@ import { createServer as createTcpServer, type Server, type Socket } from 'node:
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { constants } from 'node:crypto';
 import type { ListenerConfiguration } from '@integration-hub/api';
-import { tlsFailure, tlsFailureText, type TlsFailure } from '@integration-hub/hl7';
+import { tlsFailure, tlsFailureText, type TlsFailure } from '@integration-hub/hl7/messages';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { expiryOf, readTlsFiles, watchTlsFiles, type TlsMaterial } from '../tls-files.js';

@@ -6,7 +6,7 @@ import {
   MllpConnection,
   MllpError,
   readAcknowledgement,
-} from '@integration-hub/hl7';
+} from '@integration-hub/hl7/messages';
 import { readTlsFiles, TlsFilesError } from '../tls-files.js';
 
 /** How one delivery ended. */

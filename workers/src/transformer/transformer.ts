@@ -10,14 +10,13 @@ import {
   type MessageDescription,
   type TransformerConfiguration,
 } from '@integration-hub/api';
+import { Message, MessageError } from '@integration-hub/hl7/messages';
 import {
   builtInMapping,
   compileCondition,
   ConditionError,
   MappingError,
-  Message,
-  MessageError,
-} from '@integration-hub/hl7';
+} from '@integration-hub/hl7/transformation';
 import {
   PartitionTransactions,
   type Consumer,
