@@ -34,6 +34,8 @@ const PROGRAMS = {
   /** Calico's agent, which enforces NetworkPolicies. */
   felix: { package: '.' },
   kind: { package: 'sigs.k8s.io/kind', module: 'sigs.k8s.io/kind' },
+  /** OTLP in, OTLP out: what the tests of telemetry need of it. */
+  'otel-collector': { package: '.', module: 'go.opentelemetry.io/collector/otelcol' },
   /** The first container of every pod. */
   pause: { package: '.' },
 } satisfies Record<string, GoProgram>;
