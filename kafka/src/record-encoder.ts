@@ -52,24 +52,16 @@ function isList(header: Text | readonly Text[]): header is readonly Text[] {
   return Array.isArray(header);
 }
 
-/** The most characters of a text that is written character by character. */
-const SHORT = 64;
-
 /** In bytes; -1 of what is not there. */
 function sizeOf(text: Text): number {
   if (text === null || text === undefined) return -1;
-  if (typeof text !== 'string') return text.length;
-  // For short texts a call out of JavaScript costs more than to look at each character.
-  if (text.length > SHORT) return Buffer.byteLength(text);
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) return Buffer.byteLength(text);
-  return text.length;
+  return typeof text === 'string' ? Buffer.byteLength(text) : text.length;
 }
 
 function writeText(buf: Buffer, text: Text, size: number, at: number): number {
   const start = writeVarint(buf, size, at);
-  if (typeof text !== 'string') text?.copy(buf, start);
-  else if (size !== text.length || size > SHORT) buf.write(text, start);
-  else for (let index = 0; index < size; index += 1) buf[start + index] = text.charCodeAt(index);
+  if (typeof text === 'string') buf.write(text, start);
+  else text?.copy(buf, start);
   return start + Math.max(size, 0);
 }
 

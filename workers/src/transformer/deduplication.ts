@@ -7,7 +7,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessageDescription, TransformerConfiguration } from '@integration-hub/api';
-import { Message } from '@integration-hub/hl7';
+import { Message } from '@integration-hub/hl7/messages';
 import {
   consumeBatches,
   type Consumer,
