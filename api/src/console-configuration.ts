@@ -3,6 +3,7 @@
  * with every flow, and is read again when the file changes; all else is read once.
  */
 import { z } from 'zod';
+import { listenerConfiguration } from './worker-configuration.js';
 import {
   archiveAccess,
   common,
@@ -20,8 +21,11 @@ const plannedFlow = z.strictObject({
   name: text,
   ordering,
   contentPolicy,
-  charset: text,
   listener: text,
+  /** The topic that its listener writes to. */
+  intake: text,
+  /** What its listener asks of each message. */
+  checks: listenerConfiguration.pick({ accept: true, charset: true, schema: true, maxMessageBytes: true }),
   /** null: its listener writes to the destination's topic itself. */
   transformer: z.strictObject({ stage: text, group: text, topic: text, mapping: text }).nullable(),
   destinations: z.array(text),

@@ -24,5 +24,5 @@ export * from './security-event.js';
 export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';
-export { archiveAccess, contentPolicy } from './worker-parts.js';
+export { archiveAccess, type ArchiveAccess, contentPolicy } from './worker-parts.js';
 export * from './working-hours.js';

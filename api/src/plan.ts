@@ -549,29 +549,30 @@ function consolePlan(
   return {
     zones: [...zones],
     workers: null,
-    flows: ofRole('listener').map(
-      ({ flow: name, stage, ordering, charset, deadLetterTopic: deadLetters }) => {
-        const { spec } = flows.find(({ metadata }) => metadata.name === name)!;
-        const transformer = transformers.find(({ flow }) => flow === name);
-        return {
-          name,
-          ordering,
-          contentPolicy: spec.contentPolicy,
-          charset,
-          listener: stage,
-          transformer: transformer
-            ? {
-                stage: transformer.stage,
-                group: transformer.group,
-                topic: transformer.topic,
-                mapping: transformer.mapping,
-              }
-            : null,
-          destinations: spec.destinations.map((destination) => destination.name),
-          deadLetterTopic: deadLetters,
-        };
-      },
-    ),
+    flows: ofRole('listener').map((listener) => {
+      const { flow: name, stage, ordering, topic: intake } = listener;
+      const { accept, charset, schema, maxMessageBytes } = listener;
+      const { spec } = flows.find(({ metadata }) => metadata.name === name)!;
+      const transformer = transformers.find(({ flow }) => flow === name);
+      return {
+        name,
+        ordering,
+        contentPolicy: spec.contentPolicy,
+        listener: stage,
+        intake,
+        checks: { accept, charset, schema, maxMessageBytes },
+        transformer: transformer
+          ? {
+              stage: transformer.stage,
+              group: transformer.group,
+              topic: transformer.topic,
+              mapping: transformer.mapping,
+            }
+          : null,
+        destinations: spec.destinations.map((destination) => destination.name),
+        deadLetterTopic: listener.deadLetterTopic,
+      };
+    }),
     destinations: ofRole('sender').map((sender) => ({
       name: sender.destination,
       sender: sender.stage,

@@ -64,3 +64,5 @@ export const archiveAccess = z.strictObject({
   contentKeyFile: text,
   identifierKeyFile: text,
 });
+
+export type ArchiveAccess = z.output<typeof archiveAccess>;

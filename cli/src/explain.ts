@@ -1,8 +1,15 @@
-import { Message, MessageError, type Names, namesOf } from '@integration-hub/hl7';
+import {
+  type ExplainedPlace,
+  type ExplainedSegment,
+  explainMessage,
+  Message,
+  MessageError,
+  type Names,
+  namesOf,
+} from '@integration-hub/hl7';
 import type { Command } from 'commander';
 import { colours } from './colours.js';
 import { charsetOption } from './charset-option.js';
-import { type ExplainedPlace, type ExplainedSegment, explainMessage } from './explain-message.js';
 import { type PlacedMessage, readMessages } from './message-file.js';
 
 interface ExplainOptions {

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { builtInMappingsDirectory } from '@integration-hub/hl7';
+import { builtInMappingsDirectory, differenceLine } from '@integration-hub/hl7';
 import { findMappingTests, runMappingTests } from './mapping-tests.js';
-import { differenceLine } from './message-difference.js';
 
 describe('the mappings of this repository', () => {
   const mappings = findMappingTests(builtInMappingsDirectory);

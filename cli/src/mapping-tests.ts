@@ -12,8 +12,9 @@ import {
   type MappingProblem,
   Message,
   type ParseOptions,
+  type Difference,
+  messageDifference,
 } from '@integration-hub/hl7';
-import { type Difference, messageDifference } from './message-difference.js';
 
 /** A mapping and its test cases, as they were found. */
 export interface TestedMapping {

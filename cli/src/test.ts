@@ -1,9 +1,8 @@
 /** `ihub test`: runs the tests of mappings. */
 import type { Command } from 'commander';
-import { problemLine } from '@integration-hub/hl7';
+import { differenceLine, problemLine } from '@integration-hub/hl7';
 import { colours } from './colours.js';
 import { type CaseResult, findMappingTests, runMappingTests } from './mapping-tests.js';
-import { differenceLine } from './message-difference.js';
 import { UsageError } from './usage-error.js';
 
 interface TestOptions {

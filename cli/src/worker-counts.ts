@@ -1,4 +1,5 @@
 /** Reads what workers have counted off their /metrics. */
+import { readExposition } from '@integration-hub/workers';
 import type { WorkerProcess } from './worker-process.js';
 
 const names = {
@@ -35,17 +36,12 @@ const none: Counts = {
 /** Sums the samples of each counter in a Prometheus text exposition. */
 export function sumCounters(exposition: string): Counts {
   let sum = none;
-  for (const count of counted) {
-    const samples = exposition.matchAll(new RegExp(`^${names[count]}(?:\\{(.*)\\})? ([0-9.e+]+)$`, 'gm'));
-    for (const [, labels = '', text] of samples) {
-      const value = Number(text);
-      const code = /(?:^|,)code="([^"]*)"/.exec(labels)?.[1];
-      sum = add(sum, {
-        ...none,
-        [count]: value,
-        codes: code === undefined ? {} : { [count]: { [code]: value } },
-      });
-    }
+  for (const { name, labels, value } of readExposition(exposition)) {
+    const count = counted.find((one) => names[one] === name);
+    if (count === undefined) continue;
+    const { code } = labels;
+    const codes = code === undefined ? {} : { [count]: { [code]: value } };
+    sum = add(sum, { ...none, [count]: value, codes });
   }
   return sum;
 }

@@ -10,6 +10,8 @@ import { parseArgs } from 'node:util';
 import { type ConsoleConfiguration, consoleConfiguration } from '@integration-hub/api';
 import { createLog, errorShape, Health, type Log, Metrics } from '@integration-hub/workers';
 import { z } from 'zod';
+import { ArchiveReader } from './archive-reader.js';
+import { Audit } from './audit.js';
 import { createServer } from './server.js';
 import { Watch } from './watch.js';
 
@@ -20,7 +22,7 @@ function wrong(sentence: string): never {
   process.exit(2);
 }
 
-function readConfiguration(): ConsoleConfiguration {
+function readConfiguration(): { configuration: ConsoleConfiguration; file: string } {
   const { config } = parseArgs({ options: { config: { type: 'string' } } }).values;
   if (config === undefined) wrong('say which configuration to run: ihub-console --config FILE');
   let value: unknown;
@@ -31,14 +33,17 @@ function readConfiguration(): ConsoleConfiguration {
   }
   const parsed = consoleConfiguration.safeParse(value);
   if (!parsed.success) wrong(`${config} is not a console's configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return { configuration: parsed.data, file: config };
 }
 
-async function run(configuration: ConsoleConfiguration, log: Log): Promise<void> {
+async function run(configuration: ConsoleConfiguration, file: string, log: Log): Promise<void> {
   let ready = false;
   const health = new Health(() => ready, new Metrics().registry);
-  const watch = new Watch(configuration);
-  const server = await createServer({ configuration, log, watch, localName: userInfo().username });
+  const watch = new Watch({ configuration, file, log });
+  const audit = new Audit(configuration, log);
+  const archive = new ArchiveReader(configuration, log);
+  const localName = userInfo().username;
+  const server = await createServer({ configuration, log, watch, audit, archive, localName });
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -46,7 +51,7 @@ async function run(configuration: ConsoleConfiguration, log: Log): Promise<void>
     stopping = true;
     ready = false;
     log.info('stopping', { signal });
-    server.close().then(
+    Promise.all([server.close(), watch.stop(), audit.close(), archive.close()]).then(
       () => {
         health.stop();
         log.info('stopped');
@@ -64,16 +69,17 @@ async function run(configuration: ConsoleConfiguration, log: Log): Promise<void>
   const { host, port } = configuration.listen;
   // Without a login whoever reaches it may do everything.
   await server.listen({ host: configuration.login === null ? loopback : host, port });
+  watch.start();
   ready = true;
   const listening = (server.server.address() as AddressInfo).port;
   log.info('started', { ...ports, port: listening });
   process.send?.({ started: true, ...ports, port: listening });
 }
 
-const configuration = readConfiguration();
+const { configuration, file } = readConfiguration();
 const { stage, role, namespace } = configuration;
 const log = createLog(configuration.logLevel, { stage, role, namespace });
-run(configuration, log).catch((error: unknown) => {
+run(configuration, file, log).catch((error: unknown) => {
   log.error(`could not start: ${error instanceof Error ? error.message : ''}`, errorShape(error));
   setTimeout(() => process.exit(1), 500);
 });

@@ -10,12 +10,17 @@ import fastifyStatic from '@fastify/static';
 import type { ConsoleConfiguration } from '@integration-hub/api';
 import { errorShape, type Log } from '@integration-hub/workers';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
-import { ZodError } from 'zod';
-import type { Problem, Session as SessionAnswer } from './api.js';
+import { z, ZodError } from 'zod';
+import type { Audit as AuditAnswer, Problem, Session as SessionAnswer } from './api.js';
+import type { ArchiveReader } from './archive-reader.js';
 import { ConsoleError } from './console-error.js';
+import type { Audit } from './audit.js';
+import { registerDeadLetters } from './dead-letter-routes.js';
+import { registerLive } from './live.js';
+import { registerMessages } from './message-routes.js';
 import { guardOrigin } from './origin-guard.js';
 import { Sessions } from './sessions.js';
-import { localUser, type User } from './user.js';
+import { localUser, mustBe, type User } from './user.js';
 import type { Watch } from './watch.js';
 
 declare module 'fastify' {
@@ -29,6 +34,8 @@ export interface ServerParts {
   readonly configuration: ConsoleConfiguration;
   readonly log: Log;
   readonly watch: Watch;
+  readonly audit: Audit;
+  readonly archive: ArchiveReader;
   /** Who sits at this machine; for a console without a login. */
   readonly localName: string;
   /** Folder of the page as it was built; default: the one beside this program. */
@@ -40,6 +47,7 @@ const builtPage = fileURLToPath(new URL('../web/dist/site', import.meta.url));
 const bodyLimit = 1_048_576;
 /** Asked in a minute by one session, or one address without. */
 const mostRequests = 600;
+const auditPage = 200;
 
 /**
  * Makes the server; it does not listen yet.
@@ -150,6 +158,38 @@ function registerApi(api: FastifyInstance, parts: ServerParts, sessions: Session
     return { user, mode, csrf: reply.generateCsrf(), language, mayReadContent };
   });
   api.get('/api/overview', () => watch.overview());
+  api.get<{ Params: { name: string } }>('/api/flows/:name', ({ params }) => {
+    const flow = watch.flow(params.name);
+    if (flow === undefined) throw noFlow();
+    return flow;
+  });
+  api.get<{ Params: { name: string }; Querystring: { minutes?: string } }>(
+    '/api/flows/:name/history',
+    ({ params, query }) => {
+      const minutes = z.coerce.number().int().min(1).max(1_440).default(60).parse(query.minutes);
+      const history = watch.history(params.name, minutes);
+      if (history === undefined) throw noFlow();
+      return history;
+    },
+  );
+  api.get<{ Querystring: { after?: string } }>(
+    '/api/audit',
+    async ({ user, query }): Promise<AuditAnswer> => {
+      mustBe(user, 'administrator');
+      const all = await parts.audit.read();
+      const from = query.after === undefined ? 0 : all.findIndex(({ at }) => at < query.after!);
+      const records = from < 0 ? [] : all.slice(from, from + auditPage);
+      const next = all.length > from + auditPage ? records.at(-1)?.at : undefined;
+      return { records, ...(next !== undefined && { next }) };
+    },
+  );
+  registerMessages(api, parts);
+  registerDeadLetters(api, parts);
+  registerLive(api, { watch, sessions, needsLogin: configuration.login !== null });
+}
+
+function noFlow(): ConsoleError {
+  return new ConsoleError('NOT_FOUND', 'The hub has no flow of this name: see the overview.');
 }
 
 /** Files of the page, and for each of its own addresses the page itself. */

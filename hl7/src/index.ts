@@ -1,5 +1,7 @@
 export * from './messages.js';
 export * from './transformation.js';
+export * from './explain-message.js';
+export * from './message-difference.js';
 export * from './schema/built-in-sets.js';
 export type { Strictness, ValidationOptions } from './schema/compiled-validator.js';
 export { type Finding, type FindingCode, MOST_FINDINGS, type Severity } from './schema/finding.js';

@@ -255,15 +255,23 @@ export class TopicAdmin {
    * Reads what a topic holds at the time of the call: of each partition all, up to a transaction that is open, but
    * for what belongs to aborted ones.
    *
+   * @param options.last of each partition no more than about so many offsets at its end
    * @returns the records by partition and offset
    * @throws KafkaError READ_TIMED_OUT
    */
   async readAll(
     topic: string,
-    { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
+    { timeoutMs = 30_000, last }: { timeoutMs?: number; last?: number } = {},
   ): Promise<IncomingRecord[]> {
     const records: IncomingRecord[] = [];
-    await this.#read(topic, { timeoutMs, onRecord: (record) => records.push(record) > 0 });
+    const from = new Map<number, bigint>();
+    if (last !== undefined) {
+      for (const { partition, low, high } of await this.#offsets(topic)) {
+        const start = BigInt(high) - BigInt(last);
+        if (start > BigInt(low)) from.set(partition, start);
+      }
+    }
+    await this.#read(topic, { from, timeoutMs, onRecord: (record) => records.push(record) > 0 });
     return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
   }
 

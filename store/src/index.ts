@@ -6,6 +6,7 @@ export type * from './database.js';
 export * from './embedded-postgres.js';
 export * from './keys.js';
 export { patientIdentifiers, type IdentifierPolicy } from './patient-identifiers.js';
+export * from './open-archive.js';
 export * from './outcome.js';
 export * from './redaction.js';
 export * from './replays.js';

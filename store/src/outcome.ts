@@ -3,12 +3,27 @@ import type { ArchivedStep } from './archived-step.js';
 
 /** @param steps of one message, in the order of time; none: its steps are still under way to the archive */
 export function outcomeOf(steps: readonly ArchivedStep[]): string {
+  return lastSteps(steps).map(phrase).join('; ') || 'received';
+}
+
+export type Outcome = 'delivered' | 'waiting' | 'failed' | 'dead-letter' | 'filtered';
+
+/** Where it stands at each of its destinations; waiting where nothing more is known. */
+export function outcomesOf(steps: readonly ArchivedStep[]): ReadonlySet<Outcome> {
+  const outcomes = lastSteps(steps).map(({ kind }) =>
+    kind === 'received' || kind === 'transformed' ? 'waiting' : kind,
+  );
+  return new Set(outcomes.length === 0 ? ['waiting'] : outcomes);
+}
+
+/** The last step at each destination, and the one before any where it still says something. */
+function lastSteps(steps: readonly ArchivedStep[]): ArchivedStep[] {
   const last = new Map(steps.map((step) => [step.destination, step]));
   const before = last.get('');
   last.delete('');
   // A later try of the whole message makes the steps at its destinations anew.
   const own = before !== undefined && (last.size === 0 || isSetAside(before)) ? [before] : [];
-  return [...own, ...last.values()].map(phrase).join('; ') || 'received';
+  return [...own, ...last.values()];
 }
 
 function isSetAside({ kind }: ArchivedStep): boolean {

@@ -2,6 +2,8 @@
 import { fileURLToPath } from 'node:url';
 
 export { checkConfiguration } from './check.js';
+export { compileAcceptance, type Verdict } from './listener/acceptance.js';
+export { readExposition, type Sample } from './exposition.js';
 export { Health } from './health.js';
 export { createLog, errorShape, type Log } from './log.js';
 export { Metrics } from './metrics.js';

@@ -116,7 +116,7 @@ export class Metrics {
   readonly deliverySeconds = new Histogram({
     name: 'ihub_delivery_seconds',
     help: 'From a message’s receipt by its listener to the receiver’s acknowledgement',
-    labelNames: ['destination'],
+    labelNames: ['flow', 'destination'],
     buckets: seconds,
     registers: [this.registry],
   });

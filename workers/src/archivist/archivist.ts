@@ -7,12 +7,11 @@
  *
  * It runs replays as well: it has the archive and Kafka at hand, and is started again whenever it dies.
  */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArchivistConfiguration } from '@integration-hub/api';
 import { type Consumer, type IncomingBatch } from '@integration-hub/kafka';
 import { ReplayRunner } from '@integration-hub/replay';
-import { Archive, ArchiveError, dayOf, readKeys, type StepToWrite } from '@integration-hub/store';
+import { type Archive, ArchiveError, dayOf, openArchive, type StepToWrite } from '@integration-hub/store';
 import { consumeStage } from '../consume-stage.js';
 import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
@@ -142,22 +141,10 @@ export class Archivist implements Worker {
   /** Opens the archive with what the Secrets' files hold now, and makes its tables. */
   #open(): Promise<Archive> {
     this.#archive ??= (async () => {
-      const { database, contentKeyFile, identifierKeyFile, patientIdentifiers, stage } = this.#configuration;
-      const { host, port, name, userFile, passwordFile, caFile } = database;
-      const read = async (file: string): Promise<string> => (await readFile(file, 'utf8')).trim();
-      const archive = new Archive({
-        database: {
-          host,
-          port,
-          database: name,
-          user: await read(userFile),
-          password: await read(passwordFile),
-          ca: caFile === null ? undefined : await read(caFile),
-          applicationName: `ihub-${stage}`,
-          connections: concurrency + 1,
-        },
-        contentKeys: readKeys(await read(contentKeyFile), 'content.key'),
-        identifierKeys: readKeys(await read(identifierKeyFile), 'identifier.key'),
+      const { patientIdentifiers, stage } = this.#configuration;
+      const archive = await openArchive(this.#configuration, {
+        applicationName: `ihub-${stage}`,
+        connections: concurrency + 1,
         identifierPolicy: patientIdentifiers,
       });
       try {

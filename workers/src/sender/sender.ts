@@ -318,7 +318,7 @@ export class Sender implements Worker {
     metrics.sent.inc({ flow, destination, health_board: healthBoard, peer });
     this.#events.tell('MESSAGE_SENT', description, { destination });
     const seconds = (Date.now() - Date.parse(receivedTime)) / 1000;
-    if (seconds >= 0) metrics.deliverySeconds.observe({ destination }, seconds);
+    if (seconds >= 0) metrics.deliverySeconds.observe({ flow, destination }, seconds);
     // winston makes the line before it looks at the level.
     if (log.isDebugEnabled()) log.debug('delivered', { flow, controlId, correlationId });
   }

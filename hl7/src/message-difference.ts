@@ -1,6 +1,8 @@
 /** How two messages differ, field by field, for developers who look at test messages: values are shown. */
 import { diffArrays } from 'diff';
-import { Message, MessageError, type ParseOptions, type Separators } from '@integration-hub/hl7';
+import { Message, type ParseOptions } from './message/message.js';
+import { MessageError } from './message/message-error.js';
+import type { Separators } from './message/separators.js';
 
 /** One place in which a message is not as expected. */
 export interface Difference {

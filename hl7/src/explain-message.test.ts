@@ -1,7 +1,8 @@
-import { Message, namesOf } from '@integration-hub/hl7';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ExplainedPlace, explainMessage } from './explain-message.js';
+import { Message } from './message/message.js';
+import { namesOf } from './names/names.js';
 
 const MSH = 'MSH|^~\\&|252|252|100|100|20260304||ADT^A31^ADT_A05|P1|P|2.5';
 

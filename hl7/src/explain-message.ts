@@ -1,4 +1,7 @@
-import { Message, type Names, type Path, type SegmentView } from '@integration-hub/hl7';
+import { Message } from './message/message.js';
+import type { Path } from './message/path.js';
+import type { SegmentView } from './message/segment.js';
+import type { Names } from './names/names.js';
 
 /** A field, a repetition, or a part of one, of a message. */
 export interface ExplainedPlace {

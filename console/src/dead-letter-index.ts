@@ -1,0 +1,235 @@
+/**
+ * The dead letters that nothing has been done with yet, as the console shows them: without their content. They are
+ * read from their topics from the beginning, and then as they come.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ConsoleConfiguration, type ConsolePlan, readMark } from '@integration-hub/api';
+import { Message, MessageError } from '@integration-hub/hl7';
+import {
+  consumeBatches,
+  type Consumer,
+  type IncomingBatch,
+  type IncomingRecord,
+  readLetter,
+  TopicAdmin,
+} from '@integration-hub/kafka';
+import { errorShape, type Log } from '@integration-hub/workers';
+import type { DeadLetter, Failure } from './api.js';
+
+/** Letters of one owner that are kept; beyond them the oldest are counted only. */
+const mostOfOne = 20_000;
+const tickMs = 1_000;
+/** So long without a record after it has joined, a reader has caught up. */
+const quietMs = 1_500;
+const expiryEveryMs = 60_000;
+
+interface Owner {
+  readonly letters: Map<string, DeadLetter>;
+  /** Beside those that are kept. */
+  more: number;
+}
+
+export class DeadLetterIndex {
+  readonly #configuration: ConsoleConfiguration;
+  readonly #plan: () => ConsolePlan;
+  readonly #log: Log;
+  readonly #stopping = new AbortController();
+  readonly #owners = new Map<string, Owner>();
+  #topics = new Map<string, string>();
+  #consumer: Consumer | undefined;
+  #lastHeard = 0;
+  #isCaughtUp = false;
+  #expiredAt = 0;
+  #ended: Promise<void> | undefined;
+
+  constructor(configuration: ConsoleConfiguration, plan: () => ConsolePlan, log: Log) {
+    this.#configuration = configuration;
+    this.#plan = plan;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#ended = this.#untilStopped();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#ended;
+  }
+
+  /** Open letters of a flow or destination; null where they have not all been read. */
+  count(owner: string): number | null {
+    if (!this.#isCaughtUp) return null;
+    const found = this.#owners.get(owner);
+    return found === undefined ? 0 : found.letters.size + found.more;
+  }
+
+  get isComplete(): boolean {
+    return this.#isCaughtUp;
+  }
+
+  /** Open letters, the latest first. */
+  list({ of, code }: { readonly of?: string | undefined; readonly code?: string | undefined }): DeadLetter[] {
+    const owners = of === undefined ? [...this.#owners.keys()] : [of];
+    return owners
+      .flatMap((owner) => [...(this.#owners.get(owner)?.letters.values() ?? [])])
+      .filter((letter) => code === undefined || letter.code === code)
+      .sort((a, b) => (a.at === b.at ? (a.id < b.id ? 1 : -1) : a.at < b.at ? 1 : -1));
+  }
+
+  /** What of a flow has failed last, at its own stages and at its destinations, the latest first. */
+  failures(flow: string, most: number): Failure[] {
+    return this.list({})
+      .filter((letter) => letter.flow === flow)
+      .slice(0, most)
+      .map(({ at, code, sentence, correlationId, stage }) => ({
+        ...{ at, code, sentence, correlationId, stage },
+      }));
+  }
+
+  async #untilStopped(): Promise<void> {
+    const { signal } = this.#stopping;
+    let firstFailure = true;
+    while (!signal.aborted) {
+      try {
+        await this.#followPlan();
+        firstFailure = true;
+      } catch (error) {
+        if (firstFailure) this.#log.warn('dead letters can’t be read for now', errorShape(error));
+        firstFailure = false;
+        this.#isCaughtUp = false;
+      }
+      await delay(tickMs, undefined, { signal }).catch(() => undefined);
+    }
+    await this.#consumer?.stop();
+  }
+
+  async #followPlan(): Promise<void> {
+    const { flows, destinations } = this.#plan();
+    const topics = new Map([...flows, ...destinations].map((one) => [one.deadLetterTopic, one.name]));
+    if (!sameKeys(topics, this.#topics)) {
+      await this.#consumer?.stop();
+      this.#consumer = undefined;
+      this.#isCaughtUp = false;
+      this.#topics = topics;
+      const owners = new Set(topics.values());
+      for (const owner of this.#owners.keys()) if (!owners.has(owner)) this.#owners.delete(owner);
+    }
+    if (topics.size === 0) {
+      this.#isCaughtUp = true;
+      return;
+    }
+    this.#consumer ??= await this.#open([...topics.keys()]);
+    if (this.#consumer.joined && performance.now() - this.#lastHeard > quietMs) this.#isCaughtUp = true;
+    if (performance.now() - this.#expiredAt > expiryEveryMs) {
+      this.#expiredAt = performance.now();
+      await this.#expire();
+    }
+  }
+
+  /** A group of its own that never commits: it begins at the beginning whenever it has to. */
+  async #open(topics: readonly string[]): Promise<Consumer> {
+    const { kafka } = this.#configuration;
+    for (const owner of this.#owners.values()) owner.letters.clear();
+    this.#owners.clear();
+    this.#lastHeard = performance.now() + quietMs;
+    return consumeBatches({
+      connection: { bootstrapServers: kafka.bootstrapServers, clientId: 'console-dead-letters' },
+      groupId: `ihub-console-${randomUUID()}`,
+      topics,
+      sessionTimeoutMs: kafka.sessionTimeoutMs,
+      watchdogMs: kafka.watchdogMs,
+      onBatch: (batch) => {
+        this.#take(batch);
+        return Promise.resolve();
+      },
+      onFatal: () => {
+        this.#consumer = undefined;
+        this.#isCaughtUp = false;
+      },
+    });
+  }
+
+  #take(batch: IncomingBatch): void {
+    this.#lastHeard = performance.now();
+    const name = this.#topics.get(batch.topic);
+    if (name === undefined) return;
+    let owner = this.#owners.get(name);
+    if (owner === undefined) this.#owners.set(name, (owner = { letters: new Map(), more: 0 }));
+    for (const record of batch.records) takeRecord(name, owner, record);
+    batch.resolve(batch.records.at(-1)!.offset);
+  }
+
+  /** Kafka keeps letters for a time only; what it has thrown away can't be shown or replayed. */
+  async #expire(): Promise<void> {
+    const { kafka } = this.#configuration;
+    const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console' };
+    const admin = await TopicAdmin.connect({ connection });
+    try {
+      for (const [topic, name] of this.#topics) {
+        const owner = this.#owners.get(name);
+        if (owner === undefined || owner.letters.size === 0) continue;
+        const starts = await admin.startOffsets(topic);
+        for (const id of owner.letters.keys()) {
+          const [, partition, offset] = id.split('/');
+          if (BigInt(offset!) < (starts.get(Number(partition)) ?? 0n)) owner.letters.delete(id);
+        }
+      }
+    } finally {
+      await admin.close();
+    }
+  }
+}
+
+function takeRecord(name: string, owner: Owner, record: IncomingRecord): void {
+  const mark = readMark(record.headers);
+  if (mark !== undefined) {
+    const isKept = owner.letters.delete(`${name}/${mark.letter}`);
+    if (!isKept && owner.more > 0) owner.more -= 1;
+    return;
+  }
+  const letter = readLetter(name, record, new Map());
+  if (letter === undefined) return;
+  owner.letters.set(letter.id, describe(letter));
+  if (owner.letters.size <= mostOfOne) return;
+  const [oldest] = owner.letters.keys();
+  owner.letters.delete(oldest!);
+  owner.more += 1;
+}
+
+/** A letter as it is shown. */
+export function describe(letter: NonNullable<ReturnType<typeof readLetter>>): DeadLetter {
+  const { id, owner, reason, description, bytes } = letter;
+  return {
+    id,
+    of: owner,
+    at: reason.failedTime,
+    code: reason.code,
+    sentence: reason.reason,
+    stage: reason.stage,
+    controlId: description.controlId,
+    type: typeOf(bytes),
+    flow: description.flow,
+    correlationId: description.correlationId,
+    attempts: reason.attempts,
+    rejected: reason.origin === '',
+    truncated: reason.truncated,
+  };
+}
+
+/** MSH-9.1 and 9.2; '' of what is no message. */
+function typeOf(bytes: Buffer): string {
+  try {
+    const message = Message.parse(bytes);
+    const [code, trigger] = [message.text('MSH-9.1'), message.text('MSH-9.2')];
+    return trigger === '' ? code : `${code}^${trigger}`;
+  } catch (error) {
+    if (error instanceof MessageError) return '';
+    throw error;
+  }
+}
+
+function sameKeys(one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean {
+  return one.size === other.size && [...one.keys()].every((key) => other.has(key));
+}
