@@ -151,7 +151,9 @@ export const messageSearch = z.strictObject({
   correlationId: z.uuid().optional(),
   /** An identifier of the patient, as in PID-2, PID-3 or MRG-1. */
   patient: z.string().min(1).max(250).optional(),
-  outcome: z.enum(['delivered', 'waiting', 'failed', 'dead-letter', 'filtered']).optional(),
+  outcome: z
+    .enum(['delivered', 'waiting', 'failed', 'dead-letter', 'dropped', 'filtered', 'duplicate'])
+    .optional(),
   after: z.string().max(100).optional(),
   limit: z.int().min(1).max(200).default(50),
 });
@@ -205,7 +207,17 @@ export const messageStep = z.strictObject({
   at: time,
   /** Since the message was received. */
   ms: z.number(),
-  kind: z.enum(['received', 'transformed', 'filtered', 'delivered', 'failed', 'dead-letter']),
+  kind: z.enum([
+    'received',
+    'transformed',
+    'filtered',
+    'duplicate',
+    'delivered',
+    'failed',
+    'dead-letter',
+    'letter-replayed',
+    'letter-dropped',
+  ]),
   stage: z.string(),
   destination: z.string(),
   code: z.string(),

@@ -92,8 +92,9 @@ export class KafkaWatch {
 
   async #lookAtBrokers(admin: TopicAdmin): Promise<void> {
     const alive = new Set((await admin.brokers()).map(({ id }) => id));
-    if ([...alive].some((id) => !this.#zoneOf.has(id))) {
-      for (const [id, zone] of await admin.brokerZones()) this.#zoneOf.set(id, zone);
+    const unknown = [...alive].filter((id) => !this.#zoneOf.has(id));
+    if (unknown.length > 0) {
+      for (const [id, zone] of await admin.brokerZones(unknown)) this.#zoneOf.set(id, zone);
     }
     this.#alive = alive;
   }

@@ -6,14 +6,26 @@ export function outcomeOf(steps: readonly ArchivedStep[]): string {
   return lastSteps(steps).map(phrase).join('; ') || 'received';
 }
 
-export type Outcome = 'delivered' | 'waiting' | 'failed' | 'dead-letter' | 'filtered';
+export type Outcome =
+  'delivered' | 'waiting' | 'failed' | 'dead-letter' | 'dropped' | 'filtered' | 'duplicate';
 
 /** Where it stands at each of its destinations; waiting where nothing more is known. */
 export function outcomesOf(steps: readonly ArchivedStep[]): ReadonlySet<Outcome> {
-  const outcomes = lastSteps(steps).map(({ kind }) =>
-    kind === 'received' || kind === 'transformed' ? 'waiting' : kind,
-  );
+  const outcomes = lastSteps(steps).map(outcomeAfter);
   return new Set(outcomes.length === 0 ? ['waiting'] : outcomes);
+}
+
+function outcomeAfter({ kind }: ArchivedStep): Outcome {
+  switch (kind) {
+    case 'received':
+    case 'transformed':
+    case 'letter-replayed':
+      return 'waiting';
+    case 'letter-dropped':
+      return 'dropped';
+    default:
+      return kind;
+  }
 }
 
 /** The last step at each destination, and the one before any where it still says something. */
