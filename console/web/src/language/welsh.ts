@@ -237,6 +237,9 @@ export const welsh: Welsh = {
   stepFiltered: 'Heb ei heisiau gan unrhyw gyrchfan',
   stepDelivered: 'Danfonwyd',
   stepFailed: 'Methodd cynnig',
+  stepDuplicate: 'Gadawyd allan, gan iddi ddod o’r blaen',
+  stepLetterReplayed: 'Ailanfonwyd y llythyr marw',
+  stepLetterDropped: 'Gollyngwyd y llythyr marw',
   stepDeadLetter: 'Rhoddwyd o’r neilltu fel llythyr marw',
   stepReplayed: 'Ailanfonwyd',
   ...forms(

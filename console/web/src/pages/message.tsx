@@ -116,9 +116,12 @@ const STEPS: Readonly<Record<MessageStep['kind'], [text: TextKey, icon: IconName
   received: ['stepReceived', 'good'],
   transformed: ['stepTransformed', 'good'],
   filtered: ['stepFiltered', 'silent'],
+  duplicate: ['stepDuplicate', 'silent'],
   delivered: ['stepDelivered', 'good'],
   failed: ['stepFailed', 'warning'],
   'dead-letter': ['stepDeadLetter', 'bad'],
+  'letter-replayed': ['stepLetterReplayed', 'good'],
+  'letter-dropped': ['stepLetterDropped', 'silent'],
 };
 
 function Steps({ steps }: { steps: readonly MessageStep[] }): JSX.Element {
