@@ -1,5 +1,10 @@
 /** What the operator counts, in Prometheus' form. */
+import type { Condition } from '@integration-hub/api';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { KubeObject } from './kubernetes/object.js';
+
+/** Labels of what is said of a resource. Not `namespace`: Prometheus sets that to the operator's own. */
+const ofResource = ['resource_namespace', 'kind', 'name'] as const;
 
 export class Metrics {
   readonly registry = new Registry();
@@ -40,9 +45,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  /** @param queueDepth keys that wait to be reconciled */
-  constructor(queueDepth: () => number) {
+  /**
+   * @param queueDepth keys that wait to be reconciled
+   * @param resources all Hubs, flows and destinations with their status
+   */
+  constructor(queueDepth: () => number, resources: () => Iterable<KubeObject>) {
     collectDefaultMetrics({ register: this.registry });
+    this.#report(resources);
     new Gauge({
       name: 'ihub_operator_queue_depth',
       help: 'Resources that wait to be reconciled',
@@ -52,4 +61,46 @@ export class Metrics {
       },
     });
   }
+
+  /** What the status of each resource says. Every process of the operator knows it, the leader or not. */
+  #report(resources: () => Iterable<KubeObject>): void {
+    const gauge = (name: string, help: string, read: (status: Status) => Iterable<Reading>): Gauge =>
+      new Gauge({
+        name,
+        help,
+        labelNames: [...ofResource, 'type'],
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          for (const { kind, metadata, status } of resources()) {
+            const labels = { resource_namespace: metadata.namespace ?? '', kind, name: metadata.name };
+            for (const { value, ...more } of read(status ?? {})) {
+              this.set({ ...labels, ...more }, value);
+            }
+          }
+        },
+      });
+    gauge('ihub_condition', '1: the condition is True; 0: it is False', ({ conditions = [] }) =>
+      conditions.flatMap(({ type, status }) =>
+        status === 'Unknown' ? [] : [{ type, value: status === 'True' ? 1 : 0 }],
+      ),
+    );
+    const count = (name: keyof NonNullable<Status['counts']>) => (status: Status) => {
+      const value = status.counts?.[name];
+      return value === undefined ? [] : [{ value }];
+    };
+    gauge('ihub_backlog_messages', 'Messages that wait to be transformed or delivered', count('backlog'));
+    gauge('ihub_dead_letters_open', 'Dead letters that are kept', count('deadLetters'));
+  }
+}
+
+/** Of a status, what is counted. */
+interface Status {
+  readonly conditions?: readonly Condition[];
+  readonly counts?: { readonly backlog?: number; readonly deadLetters?: number };
+}
+
+interface Reading {
+  readonly type?: string;
+  readonly value: number;
 }

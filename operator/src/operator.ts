@@ -11,6 +11,7 @@ import { EventRecorder } from './kubernetes/event-recorder.js';
 import { Leadership } from './kubernetes/leadership.js';
 import { resourceTypes, type KubeObject, type ResourceType } from './kubernetes/object.js';
 import { Reflector, type ReflectorOptions } from './kubernetes/reflector.js';
+import { OptionalKind } from './kubernetes/optional-kind.js';
 import { Metrics } from './metrics.js';
 import { NamespacePlans } from './namespace-plans.js';
 import { managedBySelector, ownerLabels, type OwnerKind } from './render/names.js';
@@ -26,6 +27,9 @@ const gatherMs = 500;
 const backOffMs = [250, 60_000] as const;
 /** A reconcile that takes longer hangs: each of its requests ends by itself. */
 const hungAfterMs = 300_000;
+
+/** The resources that people write. */
+const ownTypes = [resourceTypes.hub, resourceTypes.destination, resourceTypes.flow];
 
 export interface OperatorOptions {
   readonly configuration: Configuration;
@@ -47,6 +51,7 @@ export class Operator {
   readonly #queue: WorkQueue;
   readonly #leadership: Leadership;
   readonly #health: HealthServer;
+  readonly #rules: OptionalKind;
   readonly #begunAt = new Map<string, number>();
   #telemetry: Telemetry | undefined;
   #traces: Traces = noTraces;
@@ -56,7 +61,10 @@ export class Operator {
   constructor(options: OperatorOptions) {
     this.#options = options;
     const { configuration, kubeConfig, log } = options;
-    this.#metrics = new Metrics(() => this.#queue.depth);
+    this.#metrics = new Metrics(
+      () => this.#queue.depth,
+      () => ownTypes.flatMap((type) => [...this.#cache(type).values()]),
+    );
     this.#client = new ApiClient({
       kubeConfig,
       onCall: (verb, resource, code) => this.#metrics.apiCalls.inc({ verb, resource, code }),
@@ -117,6 +125,12 @@ export class Operator {
       onDeposed: options.onDeposed,
       onError: (error) => log.warn('the Lease could not be renewed or read', { error: textOf(error) }),
     });
+    this.#rules = new OptionalKind({
+      type: resourceTypes.prometheusRule,
+      client: this.#client,
+      everyMs: configuration['status-every-ms'],
+      onServed: () => this.#watchRules(),
+    });
     this.#health = new HealthServer({
       live: () => this.#hungKey(),
       ready: () => this.#notSynced(),
@@ -136,12 +150,14 @@ export class Operator {
     const port = await this.#health.start(configuration['http-port']);
     for (const cache of this.#caches.values()) cache.start();
     this.#leadership.start();
+    this.#rules.start();
     return port;
   }
 
   /** Finishes what is in hand, gives the Lease back, and ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#rules.stop();
     await this.#queue.stop();
     await this.#leadership.stop();
     await Promise.all([...this.#caches.values()].map((cache) => cache.stop()));
@@ -158,21 +174,14 @@ export class Operator {
   #makeCaches(): void {
     const { configuration } = this.#options;
     const managed = { labelSelector: managedBySelector };
-    for (const type of [resourceTypes.hub, resourceTypes.flow, resourceTypes.destination]) {
+    for (const type of ownTypes) {
       this.#addCache(type, {
         indexBy: ({ metadata }) => metadata.namespace,
         trim: withoutManagedFields,
         onChange: (object, former) => this.#resourceChanged(object, former),
       });
     }
-    for (const type of ownedTypes) {
-      this.#addCache(type, {
-        ...managed,
-        indexBy: ownerKey,
-        trim: trimOwned,
-        onChange: (object, former) => this.#ownedChanged(object, former),
-      });
-    }
+    for (const type of ownedTypes) this.#addOwnedCache(type);
     this.#addCache(resourceTypes.pod, {
       ...managed,
       indexBy: ({ metadata: { namespace, labels } }) =>
@@ -201,6 +210,23 @@ export class Operator {
         },
       });
     }
+  }
+
+  /** The cluster has come to know PrometheusRules: those that are there are looked at, and the missing ones made. */
+  #watchRules(): void {
+    this.#addOwnedCache(resourceTypes.prometheusRule);
+    this.#cache(resourceTypes.prometheusRule).start();
+    // Where reconciling has not begun yet, this is waited for like the others.
+    if (this.#elected) this.#beginWhenReady();
+  }
+
+  #addOwnedCache(type: ResourceType): void {
+    this.#addCache(type, {
+      labelSelector: managedBySelector,
+      indexBy: ownerKey,
+      trim: trimOwned,
+      onChange: (object, former) => this.#ownedChanged(object, former),
+    });
   }
 
   #addCache(
@@ -292,7 +318,7 @@ export class Operator {
   }
 
   #addAll(): void {
-    for (const type of [resourceTypes.hub, resourceTypes.destination, resourceTypes.flow]) {
+    for (const type of ownTypes) {
       for (const { kind, metadata } of this.#cache(type).values()) {
         this.#queue.add(keyOf(metadata.namespace!, kind, metadata.name));
       }

@@ -31,6 +31,11 @@ const PROGRAMS = {
   },
   /** Runs a file of Lua with what Argo CD embeds. */
   glua: { package: 'github.com/yuin/gopher-lua/cmd/glua', module: 'github.com/yuin/gopher-lua' },
+  /** Checks and tests rules as Prometheus reads them. */
+  promtool: {
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    module: 'github.com/prometheus/prometheus',
+  },
   /** Calico's agent, which enforces NetworkPolicies. */
   felix: { package: '.' },
   kind: { package: 'sigs.k8s.io/kind', module: 'sigs.k8s.io/kind' },

@@ -91,6 +91,18 @@ export class ApiClient {
     }
   }
 
+  /** Whether the API server serves a kind, as its discovery says; everybody may ask for that. */
+  async serves(type: ResourceType): Promise<boolean> {
+    try {
+      const path = `/apis/${type.apiVersion}`;
+      const found = (await this.#json({ verb: 'get', type, path })) as { resources?: { name: string }[] };
+      return found.resources?.some(({ name }) => name === type.plural) === true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
   /**
    * Watches a collection until the server ends the watch, the signal is aborted, or nothing has come for `silenceMs`.
    *

@@ -63,6 +63,8 @@ export const resourceTypes = {
   pod: namespaced('v1', 'Pod', 'pods'),
   node: { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
   lease: namespaced('coordination.k8s.io/v1', 'Lease', 'leases'),
+  /** Of the Prometheus Operator, where that is installed. */
+  prometheusRule: namespaced('monitoring.coreos.com/v1', 'PrometheusRule', 'prometheusrules'),
   event: namespaced('events.k8s.io/v1', 'Event', 'events'),
 } as const satisfies Record<string, ResourceType>;
 

@@ -5,6 +5,7 @@ import { ApiError } from '../kubernetes/api-error.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { NamespacePlan, Share } from '../namespace-plans.js';
 import { annotations, drainFinalizer, hashOf } from '../render/names.js';
+import { applyAlerts } from './alerts.js';
 import { readiness, type Finding } from './conditions.js';
 import { Drains } from './drain.js';
 import {
@@ -182,17 +183,22 @@ export class Reconciler {
       plan.hub.spec.zones,
       nodes !== undefined && !nodes.denied,
     );
-    await status([ready, ...findings, ...(stages.length > 0 ? [zones.finding] : [])], {
+    const alerts = await applyAlerts(world, subject, resource, (flow ?? destination)!, plan.hub);
+    const further = [
+      ...(stages.length > 0 ? [zones.finding] : []),
+      ...(alerts.finding ? [alerts.finding] : []),
+    ];
+    await status([ready, ...findings, ...further], {
       ...(stages.length > 0 && zones.zones !== '' && { zones: zones.zones }),
       ...(flow && this.#flowStatus(flow, share, kafka)),
       ...(destination && { flows: [...users], ...destinationCounts(share, kafka, namespace, name) }),
     });
     // Nothing tells when a quota or a port becomes free, or a backlog stuck.
-    if (refusal !== undefined) return soonMs;
+    if (refusal !== undefined) return Math.min(soonMs, alerts.againAfterMs);
     const mayBeStuck = backlogs.some(
       ({ group, topic }) => kafka.backlog(group, topic)?.stuckSince !== undefined,
     );
-    return mayBeStuck ? Math.min(soonMs, stuckAfterMs) : undefined;
+    return mayBeStuck ? Math.min(soonMs, stuckAfterMs, alerts.againAfterMs) : alerts.againAfterMs;
   }
 
   /** @returns why the API server refuses an object, where it does for a reason that trying at once won't change */
@@ -312,6 +318,7 @@ export class Reconciler {
         : { type, status: 'False', reason: 'KafkaUnreachable', message: kafka.unreachable };
     const flows = world.caches.get(resourceTypes.flow)!.indexed(namespace);
     const zones = brokersFinding(kafka.zones);
+    const alerts = await applyAlerts(world, subject, resource, plan.hub, plan.hub);
     await writeStatus(
       world,
       resourceTypes.hub,
@@ -322,13 +329,14 @@ export class Reconciler {
         ...(zones === undefined ? [] : [zones]),
         ...own,
         ...(refusal === undefined ? [] : [refusalFinding(refusal)]),
+        ...(alerts.finding ? [alerts.finding] : []),
       ],
       {
         ...(kafka.brokers !== undefined && { brokers: kafka.brokers }),
         ...{ flows: flows.length, readyFlows: flows.filter(isReady).length },
       },
     );
-    return refusal === undefined ? undefined : soonMs;
+    return refusal === undefined ? alerts.againAfterMs : Math.min(soonMs, alerts.againAfterMs);
   }
 }
 

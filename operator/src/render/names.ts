@@ -4,8 +4,14 @@ import { apiVersion, type Stage } from '@integration-hub/api';
 
 const domain = apiVersion.split('/')[0]!;
 
-/** What all objects of the operator carry; it watches by it. */
-export const managedBySelector = 'app.kubernetes.io/managed-by=integration-hub-operator';
+/** What all objects of the operator carry. */
+export const managedLabels = {
+  'app.kubernetes.io/part-of': 'integration-hub',
+  'app.kubernetes.io/managed-by': 'integration-hub-operator',
+} as const;
+
+/** It watches by this. */
+export const managedBySelector = `app.kubernetes.io/managed-by=${managedLabels['app.kubernetes.io/managed-by']}`;
 
 /** The kinds whose messages are worked on, and the Hub that keeps them: each owns the objects that are made for it. */
 export type OwnerKind = 'IntegrationFlow' | 'Destination' | 'Hub';
@@ -40,8 +46,7 @@ export function stageLabels(stage: Pick<Stage, 'name' | 'role' | 'owner'>): Reco
   return {
     ...selectorLabels(stage.name),
     'app.kubernetes.io/component': stage.role,
-    'app.kubernetes.io/part-of': 'integration-hub',
-    'app.kubernetes.io/managed-by': 'integration-hub-operator',
+    ...managedLabels,
     [ownerLabels[kind]]: name,
   };
 }
