@@ -30,8 +30,8 @@ unit: build ## Run the unit tests
 test: lint ## Run all tests, those on a real Kafka included; ends with "N passed, N failed"
 	npm run --silent test:all
 
-e2e: build ## Run the suites that need a Kubernetes, and the OpenTelemetry Collector's; IHUB_E2E_KUBECONFIG=FILE takes one that is there for the operator's
-	npx --no-install mocha 'e2e/dist/{argo-cd,chart,chart-*,crds,operator,operator-*,status}.test.js' 'e2e/dist/cluster/*.test.js' e2e/dist/otel-collector.e2e.js
+e2e: build ## Run the suites that need a Kubernetes, the OpenTelemetry Collector or promtool; IHUB_E2E_KUBECONFIG=FILE takes one that is there for the operator's
+	npx --no-install mocha 'e2e/dist/{argo-cd,chart,chart-*,crds,operator,operator-*,status}.test.js' 'e2e/dist/cluster/*.test.js' 'e2e/dist/*.e2e.js'
 
 demo: build ## Start Kafka, two flows and a mock MPI, send the samples, show what arrives, stop
 	npm run --silent demo

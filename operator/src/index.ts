@@ -8,5 +8,6 @@ export * from './kubernetes/api-error.js';
 export { firstDifference } from './kubernetes/difference.js';
 export * from './kubernetes/object.js';
 export * from './namespace-plans.js';
+export { alertRulesName, renderAlertRules, type AlertRulesInput } from './render/alert-rules.js';
 export { annotations, managedBySelector, ownerLabels, type OwnerKind } from './render/names.js';
 export * from './render/stage-objects.js';

@@ -7,6 +7,7 @@ import {
   destination as destinationSchema,
   hub as hubSchema,
   integrationFlow as flowSchema,
+  offsetOf,
   type Destination,
   type Hub,
   type IntegrationFlow,
@@ -138,6 +139,27 @@ describe('rendering of alert rules', () => {
     );
     expect(january).to.deep.equal(december);
     expect(render(hubOf(), flowOf(), Date.parse('2027-01-01T00:00:00Z'))).not.to.deep.equal(december);
+  });
+
+  it('knows local time, in summer as in winter, and holidays', () => {
+    const holidays = ['2026-12-25', '2028-12-25'];
+    for (const timeZone of ['Europe/London', 'America/St_Johns', 'Australia/Lord_Howe', 'UTC']) {
+      const flow = flowOf({ noMessages: { enabled: true, hours: { timeZone }, holidays } });
+      const { expr } = rulesOf(render(hubOf(), flow)).find(
+        ({ alert }) => alert === 'IntegrationHubNoMessages',
+      )!;
+      const [, base, changes] = /vector\(time\(\) \+ (-?[0-9]+)(.*?)\) % 86400/.exec(expr)!;
+      const terms = [...changes!.matchAll(/ ([+-]) ([0-9]+) \* \(time\(\) >= bool ([0-9]+)\)/g)];
+      const offsetAt = (seconds: number): number =>
+        terms.reduce(
+          (sum, [, sign, by, at]) => sum + (seconds >= Number(at) ? Number(`${sign!}${by!}`) : 0),
+          Number(base),
+        );
+      for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2029, 0, 1); at += 3_600_000) {
+        expect(offsetAt(at / 1_000), new Date(at).toISOString()).to.equal(offsetOf(timeZone, at) / 1_000);
+      }
+      for (const date of holidays) expect(expr).to.contain(`/ 86400) == ${Date.parse(date) / 86_400_000}`);
+    }
   });
 
   it('leaves out what is silenced, until that ends, and all where all is silenced', () => {
