@@ -49,7 +49,11 @@ const valueSets: Record<string, object> = {
   nothing: {},
   'two zones and a Hub': {
     zones: ['zone-a', 'zone-b'],
-    hub: { enabled: true, kafka: { bootstrapServers: ['kafka-1:9092', 'kafka-2:9092'], retention: '7d' } },
+    hub: {
+      enabled: true,
+      kafka: { bootstrapServers: ['kafka-1:9092', 'kafka-2:9092'], retention: '7d' },
+      alerts: { backlogAge: { above: '10m' } },
+    },
   },
   'one namespace without cluster roles': {
     watchNamespace: 'watched',
@@ -333,6 +337,38 @@ describe('the chart', function () {
         const readsNodes = await render({ watchNamespace: 'watched' });
         expect(rulesOf(readsNodes, 'ClusterRole')).to.deep.equal([nodes]);
       });
+    });
+
+    it('dashboards for Grafana, and monitors where they are asked for', async () => {
+      const ofKind = (objects: Rendered[], kind: string): Rendered[] =>
+        objects.filter((one) => one.kind === kind);
+      const dashboards = ofKind(await render(), 'ConfigMap').filter(
+        ({ metadata }) => (metadata as { labels?: Record<string, string> }).labels?.grafana_dashboard === '1',
+      );
+      const data = dashboards.flatMap((one) => Object.entries(one.data!));
+      expect(data.map(([name]) => name)).to.deep.equal([
+        'integration-hub-flow.json',
+        'integration-hub-overview.json',
+      ]);
+      for (const [name, text] of data) {
+        const file = join(chart, 'files/dashboards', name.replace('integration-hub-', ''));
+        expect(JSON.parse(text)).to.deep.equal(JSON.parse(await readFile(file, 'utf8')));
+      }
+      expect(ofKind(await render({ metrics: { dashboards: false } }), 'ConfigMap')).to.deep.equal([]);
+      expect(ofKind(await render(), 'PodMonitor')).to.deep.equal([]);
+      const monitored = await render({
+        watchNamespace: 'watched',
+        metrics: { monitors: true, monitorLabels: { release: 'monitoring' } },
+      });
+      const [ofWorkers] = ofKind(monitored, 'PodMonitor');
+      const [ofOperator] = ofKind(monitored, 'ServiceMonitor');
+      expect(ofWorkers).to.have.nested.property('metadata.labels.release', 'monitoring');
+      expect(ofWorkers!.spec).to.deep.include({ namespaceSelector: { matchNames: ['watched'] } });
+      const { matchLabels } = (ofOperator!.spec as { selector: { matchLabels: object } }).selector;
+      const service = ofKind(monitored, 'Service').find(
+        (one) => one.metadata.name === ofOperator!.metadata.name,
+      );
+      expect((service!.metadata as { labels?: object }).labels).to.include(matchLabels);
     });
 
     it('a comment, a place in the schema and a row in the README for every value', async () => {

@@ -74,6 +74,7 @@ const versions: Readonly<Record<string, string>> = {
   Hub: apiVersion,
   IntegrationFlow: apiVersion,
   Destination: apiVersion,
+  PrometheusRule: 'monitoring.coreos.com/v1',
 };
 
 export class ClusterUnderTest {

@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MockReceiver, WorkerProcess } from '@integration-hub/cli';
-import type { Stage, WorkerConfiguration } from '@integration-hub/api';
+import {
+  alertOverrideAnnotation,
+  alertOverrideManager,
+  type Stage,
+  type WorkerConfiguration,
+} from '@integration-hub/api';
 import { TopicAdmin } from '@integration-hub/kafka';
 import { samples } from './flows.js';
 import { Hospital } from './hospital.js';
@@ -46,6 +51,56 @@ function destination(namespace: string, name: string, spec: object = {}): object
   const mllp = { host: '127.0.0.1', port: 1 };
   return { apiVersion, kind: 'Destination', metadata: { name, namespace }, spec: { mllp, ...spec } };
 }
+
+/** The kind of the Prometheus Operator, as far as the operator writes it; what it does not know is pruned. */
+const text = { type: 'string' };
+const texts = { type: 'object', additionalProperties: text };
+const rule = {
+  type: 'object',
+  required: ['expr'],
+  properties: {
+    alert: text,
+    expr: text,
+    for: text,
+    keep_firing_for: text,
+    labels: texts,
+    annotations: texts,
+  },
+};
+const group = {
+  type: 'object',
+  required: ['name'],
+  properties: { name: text, rules: { type: 'array', items: rule } },
+};
+const groups = {
+  type: 'array',
+  items: group,
+  'x-kubernetes-list-type': 'map',
+  'x-kubernetes-list-map-keys': ['name'],
+};
+const prometheusRules = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'prometheusrules.monitoring.coreos.com' },
+  spec: {
+    group: 'monitoring.coreos.com',
+    scope: 'Namespaced',
+    names: { kind: 'PrometheusRule', plural: 'prometheusrules', singular: 'prometheusrule' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: { spec: { type: 'object', properties: { groups } } },
+          },
+        },
+      },
+    ],
+  },
+};
 
 describe('operator', function () {
   this.timeout(600_000);
@@ -450,6 +505,84 @@ describe('operator', function () {
       await cluster.kubectl('annotate', 'iflow', 'first', '-n', ns, 'integrationhub.dev/paused-');
       await until('it is there again', () => exists('Service', ns, 'first-listener'), repairMs);
       expect(await cluster.condition('IntegrationFlow', ns, 'first', 'Paused')).to.equal(undefined);
+    });
+  });
+
+  describe('has alerts watched', () => {
+    const ns = 'watched';
+    const rules = 'phw-flow-alerts';
+    const age = async (): Promise<string | undefined> => {
+      const found = await cluster.get('PrometheusRule', ns, rules);
+      const { groups = [] } = (found?.spec ?? {}) as { groups?: { rules: Record<string, string>[] }[] };
+      const rule = groups
+        .flatMap((group) => group.rules)
+        .find(({ alert }) => alert === 'IntegrationHubBacklogAge');
+      return rule && /> ([0-9]+)$/.exec(rule.expr!)![1];
+    };
+    /** As the console does. */
+    const override = (value: object): Promise<string> =>
+      cluster.kubectl(
+        ...['annotate', 'iflow', 'phw', '-n', ns, '--overwrite', '--field-manager', alertOverrideManager],
+        `${alertOverrideAnnotation}=${JSON.stringify({ by: 'Ann', why: 'migration', ...value })}`,
+      );
+    const soon = (ms: number): string => new Date(Date.now() + ms).toISOString();
+
+    before(async () => {
+      await cluster.hub(ns);
+      await cluster.apply(destination(ns, 'mpi'), flow(ns, 'phw', { port: 2575, mapping: 'phw' }));
+      await ready(ns, 'phw', 'WorkersStarting', 40_000);
+      await cluster.apply(prometheusRules);
+    });
+
+    it('as soon as the cluster knows alert rules', async () => {
+      await until('there are rules', async () => (await age()) === '900', 60_000);
+      for (const name of ['mpi-destination-alerts', 'hub-hub-alerts']) {
+        await until(`${name} is there`, () => exists('PrometheusRule', ns, name), 20_000);
+      }
+      const { metadata } = (await cluster.get('PrometheusRule', ns, rules))!;
+      expect(metadata).to.have.nested.property('ownerReferences[0].kind', 'IntegrationFlow');
+      await cluster.atRest();
+    });
+
+    it('repairs rules that were edited or deleted', async () => {
+      await cluster.kubectl(
+        ...['patch', 'prometheusrule', rules, '-n', ns, '--type=json', '-p'],
+        JSON.stringify([{ op: 'replace', path: '/spec/groups/0/rules', value: [] }]),
+      );
+      await until('they are repaired', async () => (await age()) === '900', repairMs);
+      await cluster.kubectl('delete', 'prometheusrule', rules, '-n', ns);
+      await until('they are there again', async () => (await age()) === '900', repairMs);
+    });
+
+    it('by the Hub’s thresholds, the flow’s, and for a time by those of an annotation', async () => {
+      await cluster.kubectl(
+        ...['patch', 'hub', 'hub', '-n', ns, '--type=merge', '-p'],
+        JSON.stringify({ spec: { alerts: { backlogAge: { above: '20m' } } } }),
+      );
+      await until('the Hub’s hold', async () => (await age()) === '1200', repairMs);
+      await cluster.kubectl(
+        ...['patch', 'iflow', 'phw', '-n', ns, '--type=merge', '-p'],
+        JSON.stringify({ spec: { alerts: { backlogAge: { above: '30m' } } } }),
+      );
+      await until('the flow’s hold', async () => (await age()) === '1800', repairMs);
+      const end = Date.now() + 15_000;
+      await override({ until: soon(15_000), thresholds: { backlogAge: { above: '2h' } } });
+      await until('the tuned ones hold', async () => (await age()) === '7200', repairMs);
+      await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'Alerting', 'Tuned');
+      await until('that ends by itself', async () => (await age()) === '1800', 30_000);
+      expect(Date.now()).to.be.at.least(end);
+      expect(await cluster.condition('IntegrationFlow', ns, 'phw', 'Alerting')).to.equal(undefined);
+    });
+
+    it('not while they are silenced, nor where they are turned off', async () => {
+      await override({ until: soon(3_600_000), silence: true });
+      await until('there are none', async () => !(await exists('PrometheusRule', ns, rules)), repairMs);
+      await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'Alerting', 'Silenced');
+      await override({ until: 'tomorrow', silence: true });
+      const { message } = await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'Alerting', 'Invalid');
+      expect(message).to.contain('until must be a time such as 2026-12-24T18:00:00Z');
+      await until('there are some again', async () => (await age()) === '1800', repairMs);
+      await cluster.kubectl('annotate', 'iflow', 'phw', '-n', ns, `${alertOverrideAnnotation}-`);
     });
   });
 
