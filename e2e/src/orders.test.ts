@@ -29,6 +29,17 @@ describe('a flow that orders by a field', function () {
     );
     return new Hospital({ name: patient, port: hub.port(2577), journal: hub.journal, template });
   }
+  /** Of all partitions, in seconds. */
+  async function oldestWaiting(): Promise<number> {
+    const { httpPort } = hub.worker('mpi-sender');
+    const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+    const ages = [
+      ...metrics.matchAll(
+        /^ihub_oldest_waiting_seconds\{stage="mpi-sender",destination="mpi"[^}]*\} (\S+)$/gm,
+      ),
+    ];
+    return Math.max(0, ...ages.map(([, age]) => Number(age)));
+  }
   const nothingWrong = { lost: [], doubled: [], outOfOrder: [], altered: [] };
 
   it('holds back the patient whose message is refused, and nobody else', async () => {
@@ -51,8 +62,10 @@ describe('a flow that orders by a field', function () {
       () => patients.every((patient) => hub.journal.order(`${patient}b`).length === 1),
       30_000,
     );
+    await until('the sender says how long they wait', async () => (await oldestWaiting()) > 1, 30_000);
     hub.receiver.options.reply = 'AA';
     await until('the blocked ones are delivered', () => hub.journal.complete, 30_000);
+    await until('the sender says that nothing waits', async () => (await oldestWaiting()) === 0, 30_000);
     expect(hub.journal.verdict()).to.deep.include({ ...nothingWrong, doubled: [] });
     const order = hub.journal.order('blocked');
     expect(order.slice(order.lastIndexOf(1))).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);

@@ -253,10 +253,19 @@ describe('the road of a message, on a real Kafka', function () {
     expect((await get('/livez')).status).to.equal(200);
     expect((await get('/readyz')).status).to.equal(200);
     const metrics = await (await get('/metrics')).text();
-    expect(metrics).to.match(
-      /^ihub_messages_received_total\{flow="phw-to-mpi",health_board="",peer="PHW"\} \d+$/m,
+    const value = (name: string, labels: string): number =>
+      Number(new RegExp(`^${name}\\{${labels}[^}]*,namespace="default"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
+    expect(value('ihub_messages_received_total', 'flow="phw-to-mpi",health_board="",peer="PHW"')).to.be.above(
+      0,
     );
-    expect(metrics).to.match(/^ihub_messages_rejected_total\{flow="phw-to-mpi",code="RULE"\} 3$/m);
+    expect(value('ihub_messages_rejected_total', 'flow="phw-to-mpi",code="RULE"')).to.equal(3);
+    const started = value(
+      'ihub_worker_started_timestamp_seconds',
+      'role="listener",stage="phw-to-mpi-listener"',
+    );
+    expect(value('ihub_last_received_timestamp_seconds', 'flow="phw-to-mpi"'))
+      .to.be.above(started)
+      .and.at.most(Date.now() / 1_000);
     const tcp = await raw(worker.tcpPort!);
     await tcp.closed;
   });
