@@ -44,6 +44,41 @@ describe('plan', () => {
     for (const { configuration } of stages) expect(configuration).to.include({ eventsTopic: null });
   });
 
+  it('has every stage of a Hub with telemetry send it, and none of another', () => {
+    const telemetry = (otlp: string): Hub =>
+      hub(`{kafka: {bootstrapServers: ["kafka:9092"]}, telemetry: {otlp: ${otlp}}}`);
+    const flows = [flow('a', 2575, mapped)];
+    const { stages } = plan(
+      telemetry('{endpoint: "http://otel:4318", headersSecretName: otlp, sampleRatio: 0.5}'),
+      flows,
+      [destination()],
+    );
+    expect(stages.map(({ role }) => role)).to.deep.equal(['listener', 'transformer', 'sender']);
+    for (const { configuration, secrets } of stages) {
+      expect(configuration.telemetry).to.include({ endpoint: 'http://otel:4318', sampleRatio: 0.5 });
+      expect(configuration.telemetry!.headersFile).to.match(/\/otlp\/headers$/);
+      expect(secrets).to.deep.include({ name: 'otlp', keys: ['headers'] });
+      expect(workerConfiguration.parse(JSON.parse(JSON.stringify(configuration)))).to.deep.equal(
+        configuration,
+      );
+    }
+    const plain = plan(telemetry('{endpoint: "http://otel:4318"}'), flows, [destination()]).stages[0]!;
+    expect(plain.configuration.telemetry).to.include({ headersFile: null, sampleRatio: 0.1 });
+    expect(plain.secrets).to.equal(undefined);
+    for (const { configuration } of plan(hub(), flows, [destination()]).stages) {
+      expect(configuration.telemetry).to.equal(null);
+    }
+    const read = (endpoint: string): string[] =>
+      readResources(
+        `${header('Hub', 'hub')}{kafka: {bootstrapServers: ["k:1"]}, telemetry: {otlp: {endpoint: "${endpoint}"}}}`,
+        'test',
+      ).problems.map(problemText);
+    for (const wrong of ['otel:4318', 'http://me:secret@otel', 'http://otel/?key=1', 'grpc://otel']) {
+      expect(read(wrong).join(), wrong).to.include('must be a URL without user, password and query');
+    }
+    expect(read('https://otel.example:4318/otlp')).to.deep.equal([]);
+  });
+
   it('gives a Hub with an archive the events’ topic, and an archivist that reads all topics', () => {
     const archive =
       'archive: {postgres: {host: db, secretName: db-user, caSecretName: db-ca}, keysSecretName: keys, retention: 30d}';

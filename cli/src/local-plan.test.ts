@@ -57,6 +57,23 @@ describe('planLocally', () => {
     }
   });
 
+  it('sends telemetry where it is told to, of every message, whatever the Hub says', () => {
+    const hub = resource(
+      'Hub',
+      'hub',
+      '{kafka: {bootstrapServers: ["k:1"]}, telemetry: {otlp: {endpoint: "http://otel", headersSecretName: otlp}}}',
+    );
+    const found = manifests(`{${listener}, ${toMpi}}`, hub);
+    for (const { configuration, secrets } of planLocally(found, settings).stages) {
+      expect(configuration.telemetry).to.equal(null);
+      expect(secrets).to.equal(undefined);
+    }
+    const telemetry = { endpoint: 'http://127.0.0.1:4318', spansFolder: '/data/spans' };
+    for (const { configuration } of planLocally(found, { ...settings, telemetry }).stages) {
+      expect(configuration.telemetry).to.deep.equal({ ...telemetry, headersFile: null, sampleRatio: 1 });
+    }
+  });
+
   it('keeps the Hub’s copies on a Kafka that is not ours', () => {
     const hub = resource('Hub', 'hub', '{kafka: {bootstrapServers: ["kafka:9092"]}, zones: [a, b]}');
     const { topics } = planLocally(manifests(`{${listener}, ${toMpi}}`, hub), {

@@ -186,6 +186,22 @@ describe('rendering of a stage', () => {
     expect(rules('sender', 'egress')).to.deep.equal([...outward, { ports: [tcp(2576)] }]);
   });
 
+  it('lets out what telemetry needs, with its headers from a Secret', () => {
+    const telemetry = (endpoint: string): Hub =>
+      hubOf({ telemetry: { otlp: { endpoint, headersSecretName: 'otlp' } } });
+    const given = objects('transformer', telemetry('http://collector:4318'));
+    const egress = (endpoint: string): unknown =>
+      at(objects('transformer', telemetry(endpoint)).get('NetworkPolicy')!, 'spec.egress.2.ports');
+    expect(at(given.get('NetworkPolicy')!, 'spec.egress.2.ports')).to.deep.equal([
+      { protocol: 'TCP', port: 4318 },
+    ]);
+    expect(egress('https://collector/otlp')).to.deep.equal([{ protocol: 'TCP', port: 443 }]);
+    expect(egress('http://collector')).to.deep.equal([{ protocol: 'TCP', port: 80 }]);
+    const deployment = JSON.stringify(given.get('Deployment'));
+    expect(deployment).to.include('"secretName":"otlp"').and.include('/etc/ihub-secrets/otlp');
+    expect(JSON.stringify(given.get('ConfigMap'))).to.include('/etc/ihub-secrets/otlp/headers');
+  });
+
   it('reaches the listener as the flow says', () => {
     const service = {
       type: 'NodePort',
