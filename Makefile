@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test e2e demo bench faults faults-long cluster cluster-down image kind clean
+.PHONY: help install build lint format crds unit test e2e demo bench faults faults-long cluster cluster-down image kind screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,5 +62,8 @@ image: build ## Pack the image of workers and operator without Docker, and give 
 kind: build ## Start the same two zones with kind, for those who have Docker; unproven, see docs/cluster.md
 	npx --no-install node e2e/dist/cluster/main.js kind
 
+screenshots: build ## Write the pictures of the console in docs/console/, with sample data
+	npx --no-install node e2e/dist/console-screenshots.js
+
 clean: ## Remove what was compiled and what the demo left
-	rm -rf */dist .ihub
+	rm -rf */dist console/web/dist .ihub

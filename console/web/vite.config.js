@@ -11,6 +11,4 @@ export default {
     modulePreload: { polyfill: false },
     target: 'es2022',
   },
-  // For work on the pages: the server of `ihub up`.
-  server: { proxy: { '/api': 'http://127.0.0.1:8480', '/auth': 'http://127.0.0.1:8480' } },
 };

@@ -1,7 +1,7 @@
 /** The frame of all pages: session, language, the connection to the server, navigation. */
 import type { ComponentChildren, JSX } from 'preact';
 import { lazy, LocationProvider, Route, Router, useLocation } from 'preact-iso';
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Session } from './api.js';
 import { useAsked } from './asked.js';
 import { languageOf, LanguageProvider, type LanguageCode, useLanguage } from './language/language.js';
@@ -19,7 +19,7 @@ import { ReplaysPage } from './pages/replays.js';
 import { Failure, Loading } from './parts/states.js';
 import { TopBar } from './parts/top-bar.js';
 import { chosenLanguage, keepLanguage, showLanguage } from './preferences.js';
-import { useCsrfToken } from './request.js';
+import { carryCsrfToken } from './request.js';
 import { SessionProvider } from './session.js';
 
 /** Loaded when it is opened first: it brings the charts. */
@@ -34,7 +34,7 @@ export function App(): JSX.Element {
   const code = chosen ?? session.value?.language ?? 'en';
   const language = useMemo(() => languageOf(code), [code]);
   useEffect(() => showLanguage(code), [code]);
-  if (session.value !== undefined) useCsrfToken(session.value.csrf);
+  if (session.value !== undefined) carryCsrfToken(session.value.csrf);
   const choose = useCallback((wanted: LanguageCode) => {
     keepLanguage(wanted);
     setChosen(wanted);
@@ -46,7 +46,7 @@ export function App(): JSX.Element {
     content = (
       <SessionProvider value={session.value}>
         <LocationProvider scope={PAGES}>
-          <Pages onLanguage={choose} onRefused={session.reload} />
+          <Pages onLanguage={choose} onSessionInDoubt={session.reload} />
         </LocationProvider>
       </SessionProvider>
     );
@@ -66,11 +66,23 @@ export function App(): JSX.Element {
   return <LanguageProvider value={language}>{content}</LanguageProvider>;
 }
 
-function Pages(props: { onLanguage: (code: LanguageCode) => void; onRefused: () => void }): JSX.Element {
+function Pages(props: {
+  onLanguage: (code: LanguageCode) => void;
+  onSessionInDoubt: () => void;
+}): JSX.Element {
   const { t } = useLanguage();
   const { path } = useLocation();
   const flow = /^\/flows\/([^/]+)$/.exec(path)?.[1];
-  const live = useLiveStream(flow === undefined ? undefined : decodeURIComponent(flow), props.onRefused);
+  const live = useLiveStream(
+    flow === undefined ? undefined : decodeURIComponent(flow),
+    props.onSessionInDoubt,
+  );
+  const wasLost = useRef(false);
+  useEffect(() => {
+    // A server that was started again knows neither the session nor its token.
+    if (live.connection === 'live' && wasLost.current) props.onSessionInDoubt();
+    wasLost.current = live.connection === 'lost';
+  }, [live.connection]);
   return (
     <LiveProvider value={live}>
       <a class="skip" href="#content" onClick={skipToContent}>
@@ -124,7 +136,7 @@ function SignedOut(): JSX.Element {
   const { t } = useLanguage();
   return (
     <Alone>
-      <h1>{t('signedOut')}</h1>
+      <h2>{t('signedOut')}</h2>
       <p>{t('signedOutText')}</p>
       <p>
         <a class="button primary" href="/auth/login">
@@ -139,7 +151,7 @@ function SignedOut(): JSX.Element {
 function Alone({ children }: { children: ComponentChildren }): JSX.Element {
   return (
     <main class="alone">
-      <p class="brand">Integration Hub</p>
+      <h1 class="brand">Integration Hub</h1>
       {children}
     </main>
   );

@@ -16,7 +16,7 @@ export class RequestError extends Error {
 let csrf = '';
 
 /** The token that requests which change something carry from now on. */
-export function useCsrfToken(token: string): void {
+export function carryCsrfToken(token: string): void {
   csrf = token;
 }
 

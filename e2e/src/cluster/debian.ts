@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { cached } from './cache.js';
 import { ClusterError } from './cluster-error.js';
-
-const run = promisify(execFile);
+import { unpackDebianPackages } from './debian-packages.js';
 
 /** What a node runs that Debian has, and the libraries that these want beside libc. */
 const PACKAGES = [
@@ -33,7 +29,9 @@ export interface DebianPrograms {
  */
 export async function debianPrograms(): Promise<DebianPrograms> {
   const sum = createHash('sha256').update(PACKAGES.join(' ')).digest('hex').slice(0, 12);
-  const root = await cached(`debian-${sum}`, fetchPackages).catch((error: unknown) => {
+  const root = await cached(`debian-${sum}`, (directory) =>
+    unpackDebianPackages(directory, { names: PACKAGES }),
+  ).catch((error: unknown) => {
     throw new ClusterError(
       'PACKAGES_MISSING',
       `The nodes' programs could not be had from Debian's packages; the test cluster needs Debian 12 or later with its mirror within reach. It said: ${error instanceof Error ? error.message : String(error)}`,
@@ -50,27 +48,6 @@ export async function debianPrograms(): Promise<DebianPrograms> {
       XTABLES_LIBDIR: join(libraries, 'xtables'),
     },
   };
-}
-
-async function fetchPackages(directory: string): Promise<void> {
-  const work = await mkdtemp(join(tmpdir(), 'ihub-packages-'));
-  try {
-    const apt = [
-      '-qq',
-      ...['-o', `Dir::State::lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${work}`],
-      // Root's downloads would go through a user that may not write here.
-      ...['-o', 'Debug::NoLocking=1', '-o', 'APT::Sandbox::User=root'],
-    ];
-    const debs = join(work, 'debs');
-    for (const needed of ['lists/partial', 'archives/partial', 'debs']) {
-      await mkdir(join(work, needed), { recursive: true });
-    }
-    await run('apt-get', [...apt, 'update']);
-    await run('apt-get', [...apt, 'download', ...PACKAGES], { cwd: debs });
-    for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), directory]);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
 }
 
 /** Debian has a folder of libraries for each architecture: `x86_64-linux-gnu`. */

@@ -11,6 +11,8 @@ export const HUB_IMAGE = 'docker.io/library/integration-hub:dev';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const PROGRAMS = ['workers', 'operator', 'cli'];
+/** Of our packages, and the console's pages. */
+const SHIPPED = ['dist', 'bin', 'package.json', 'web/dist/site'];
 const DATA = ['schemas', 'mappings'];
 /** Nobody in particular, as in distroless images. */
 const USER = '65532';
@@ -125,8 +127,10 @@ async function copyPackage(directory: string, app: string): Promise<void> {
 
 /** Leaves out what no program reads, and a package's own node_modules, which are packages of their own. */
 function isRun(path: string, isOurs: boolean): boolean {
-  const [top = ''] = path.split('/');
-  if (top === 'node_modules') return false;
-  if (isOurs && path !== '' && !['dist', 'bin', 'package.json'].includes(top)) return false;
+  if (path.split('/')[0] === 'node_modules') return false;
+  // A folder is asked for before what is in it.
+  const isOnTheWay = (kept: string): boolean =>
+    `${path}/`.startsWith(`${kept}/`) || kept.startsWith(`${path}/`);
+  if (isOurs && path !== '' && !SHIPPED.some(isOnTheWay)) return false;
   return !/\.d\.[cm]?ts$|\.tsbuildinfo$|\.test\.js$|\.map$/.test(path);
 }

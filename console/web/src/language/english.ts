@@ -163,6 +163,8 @@ export const english = {
   outcomeFailed: 'Failed, tried again',
   outcomeDeadLetter: 'Dead letter',
   outcomeFiltered: 'Wanted by no destination',
+  outcomeDropped: 'Dead letter dropped',
+  outcomeDuplicate: 'Left out: had come before',
   clear: 'Clear',
   results: 'Results',
   resultCount_one: '{{count}} message',

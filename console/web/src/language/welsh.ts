@@ -208,6 +208,8 @@ export const welsh: Welsh = {
   outcomeFailed: 'Methodd, ceisir eto',
   outcomeDeadLetter: 'Llythyr marw',
   outcomeFiltered: 'Heb ei heisiau gan unrhyw gyrchfan',
+  outcomeDropped: 'Llythyr marw wedi’i ollwng',
+  outcomeDuplicate: 'Gadawyd allan: wedi dod o’r blaen',
   clear: 'Clirio',
   results: 'Canlyniadau',
   ...forms(

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useRoute } from 'preact-iso';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { DeadLetterDetail, HandledLetters } from '../api.js';
 import { useAsked } from '../asked.js';
 import { useLanguage } from '../language/language.js';
@@ -61,7 +61,7 @@ function Parts({ detail, onHandled }: { detail: DeadLetterDetail; onHandled: () 
   };
   return (
     <>
-      <div role="status">{result !== undefined && <HandledNotice {...result} />}</div>
+      {result !== undefined && <HandledNotice {...result} />}
       {handled !== undefined && (
         <p class="notice">
           {t(handled.action === 'replayed' ? 'handledReplayed' : 'handledDropped', {
@@ -141,6 +141,7 @@ function CorrectionList(props: {
   onCorrect: (path: string, value: string | undefined) => void;
 }): JSX.Element {
   const { t } = useLanguage();
+  const other = useRef<HTMLElement>(null);
   const [path, setPath] = useState('');
   const [value, setValue] = useState('');
   return (
@@ -152,7 +153,15 @@ function CorrectionList(props: {
           {[...props.corrections].map(([corrected, text]) => (
             <li key={corrected}>
               <code>{corrected}</code> <ins>{text === '' ? <em>{t('emptyValue')}</em> : text}</ins>
-              <button type="button" class="small" onClick={() => props.onCorrect(corrected, undefined)}>
+              <button
+                type="button"
+                class="small"
+                onClick={() => {
+                  props.onCorrect(corrected, undefined);
+                  // The button goes with its entry.
+                  other.current?.focus();
+                }}
+              >
                 {t('undoChange')} <span class="hidden">{corrected}</span>
               </button>
             </li>
@@ -160,7 +169,7 @@ function CorrectionList(props: {
         </ul>
       )}
       <details>
-        <summary>{t('otherField')}</summary>
+        <summary ref={other}>{t('otherField')}</summary>
         <form
           class="filters"
           method="post"

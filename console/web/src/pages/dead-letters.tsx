@@ -99,7 +99,7 @@ function Letters({ of, code }: { of: string; code: string }): JSX.Element {
   };
   return (
     <>
-      <div role="status">{result !== undefined && <HandledNotice {...result} />}</div>
+      {result !== undefined && <HandledNotice {...result} />}
       <Shown asked={{ ...asked, error: moreError ?? asked.error }}>
         {({ total }) =>
           shown.length === 0 ? (

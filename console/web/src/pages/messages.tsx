@@ -190,7 +190,7 @@ function MessageRow({ message }: { message: MessageSummary }): JSX.Element {
       </td>
       <td data-label={t('messageType')}>{type}</td>
       <td data-label={t('sender')}>{sendingApplication}</td>
-      <td data-label={t('outcome')}>
+      <td class="whole-row" data-label={t('outcome')}>
         <OutcomeMark outcome={outcome} />
       </td>
     </tr>

@@ -207,7 +207,9 @@ function NewReplay({ onStarted }: { onStarted: () => void }): JSX.Element {
   return (
     <section class="card">
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary class="as-heading">{t('newReplay')}</summary>
+        <summary>
+          <h2>{t('newReplay')}</h2>
+        </summary>
         <form
           class="search"
           method="post"

@@ -1,6 +1,6 @@
 /** What is in a message: its segments, with the fields' numbers and names. */
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Content, Field } from '../api.js';
 import { type TextKey, useLanguage } from '../language/language.js';
 import { Empty } from './states.js';
@@ -123,6 +123,13 @@ function FieldValue({ field }: { field: Field }): JSX.Element | null {
 function CorrectableValue({ field, correcting }: { field: Field; correcting: Correcting }): JSX.Element {
   const { t } = useLanguage();
   const [draft, setDraft] = useState<string>();
+  const button = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    // Whoever has finished goes on where they began.
+    if (draft === undefined && wasOpen.current) button.current?.focus();
+    wasOpen.current = draft !== undefined;
+  }, [draft]);
   const corrected = correcting.corrections.get(field.path);
   if (draft !== undefined) {
     return (
@@ -168,13 +175,21 @@ function CorrectableValue({ field, correcting }: { field: Field; correcting: Cor
       )}
       <span class="row-actions">
         {corrected !== undefined && (
-          <button type="button" class="small" onClick={() => correcting.onCorrect(field.path, undefined)}>
+          <button
+            type="button"
+            class="small"
+            onClick={() => {
+              correcting.onCorrect(field.path, undefined);
+              button.current?.focus();
+            }}
+          >
             {t('undoChange')} <span class="hidden">{field.path}</span>
           </button>
         )}
         <button
           type="button"
           class="small"
+          ref={button}
           aria-label={t('correctField', { path: field.path })}
           onClick={() => setDraft(corrected ?? field.value ?? '')}
         >

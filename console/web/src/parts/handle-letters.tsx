@@ -1,6 +1,6 @@
 /** Replaying and dropping dead letters: the questions before, and what came of it after. */
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { DeadLetter, DropLetters, HandledLetters, ReplayLetters } from '../api.js';
 import { useLanguage } from '../language/language.js';
 import { post, type RequestError } from '../request.js';
@@ -83,8 +83,11 @@ export function HandledNotice({
   handled: HandledLetters;
 }): JSX.Element {
   const { t } = useLanguage();
+  const notice = useRef<HTMLDivElement>(null);
+  // The buttons that were used may be gone: whoever used them goes on here.
+  useEffect(() => notice.current!.focus(), [handled]);
   return (
-    <div class={handled.refused.length === 0 ? 'notice good' : 'notice warning'}>
+    <div ref={notice} tabIndex={-1} class={handled.refused.length === 0 ? 'notice good' : 'notice warning'}>
       {handled.done.length > 0 && (
         <p>{t(handling === 'replay' ? 'replayed' : 'dropped', { count: handled.done.length })}</p>
       )}

@@ -32,7 +32,9 @@ const OUTCOMES: readonly [NonNullable<MessageSearch['outcome']>, TextKey][] = [
   ['waiting', 'outcomeWaiting'],
   ['failed', 'outcomeFailed'],
   ['dead-letter', 'outcomeDeadLetter'],
+  ['dropped', 'outcomeDropped'],
   ['filtered', 'outcomeFiltered'],
+  ['duplicate', 'outcomeDuplicate'],
 ];
 
 const UUID = '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}';
