@@ -1,8 +1,14 @@
-import { deadLetterTopic, eventsTopic, type ArchivistConfiguration } from '@integration-hub/api';
+import {
+  deadLetterTopic,
+  eventsTopic,
+  replaysTopic,
+  type ArchivistConfiguration,
+} from '@integration-hub/api';
 import { consumeBatches, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import { until } from './hub-under-test.js';
 import { ClusterUnderTest } from './operator-under-test.js';
+import { OtlpReceiver } from './otlp-receiver.js';
 
 const apiVersion = 'integrationhub.dev/v1alpha1';
 const ns = 'archived';
@@ -11,6 +17,7 @@ describe('operator, of a Hub with an archive', function () {
   this.timeout(600_000);
   let cluster: ClusterUnderTest;
   let admin: TopicAdmin;
+  let otlp: OtlpReceiver;
 
   async function hub(archive?: object): Promise<void> {
     const kafka = {
@@ -33,7 +40,11 @@ describe('operator, of a Hub with an archive', function () {
     cluster = await ClusterUnderTest.start();
     const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
     admin = await TopicAdmin.connect({ connection });
-    await cluster.operator(['--status-every-ms', '2000']);
+    otlp = await OtlpReceiver.start();
+    await cluster.operator(['--status-every-ms', '2000'], undefined, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=hub',
+    });
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns } });
     await hub();
     const spec = { mllp: { host: '127.0.0.1', port: 1 } };
@@ -56,6 +67,28 @@ describe('operator, of a Hub with an archive', function () {
   after(async () => {
     await admin.close();
     await cluster.stop();
+    await otlp.away();
+  });
+
+  it('traces the reconciles of the operator', async () => {
+    const reconciled = (kind: string, name: string): boolean =>
+      otlp.spans.some(
+        ({ name: span, service, failed, attributes, parentSpanId }) =>
+          span === 'reconcile' &&
+          service === 'integration-hub-operator' &&
+          parentSpanId === '' &&
+          !failed &&
+          attributes['ihub.kind'] === kind &&
+          attributes['k8s.namespace.name'] === ns &&
+          attributes['ihub.name'] === name,
+      );
+    await until(
+      'each resource has been reconciled and traced',
+      () =>
+        reconciled('Hub', 'hub') && reconciled('IntegrationFlow', 'two') && reconciled('Destination', 'mpi'),
+      30_000,
+    );
+    expect(otlp.headers[0]).to.include({ 'x-tenant': 'hub' });
   });
 
   it('runs an archivist that is given every topic, and has every stage tell events', async () => {
@@ -67,6 +100,7 @@ describe('operator, of a Hub with an archive', function () {
     const configuration = (await configurationOf('archivist')) as unknown as ArchivistConfiguration;
     expect(configuration.topics).to.have.members([
       eventsTopic(ns),
+      replaysTopic(ns),
       `ihub.${ns}.mpi.outbound`,
       ...['one', 'two', 'mpi'].map((name) => deadLetterTopic(ns, name)),
     ]);

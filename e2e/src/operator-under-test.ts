@@ -265,10 +265,15 @@ export class ClusterUnderTest {
    * Starts the operator with the roles that are shipped.
    *
    * @param server another address of the API server, such as a proxy's
+   * @param environment variables beside those of this process
    */
-  async operator(args: readonly string[] = [], server?: string): Promise<OperatorUnderTest> {
+  async operator(
+    args: readonly string[] = [],
+    server?: string,
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<OperatorUnderTest> {
     const kubeconfig = await this.#operatorKubeconfig(server);
-    const operator = new OperatorUnderTest(kubeconfig, args);
+    const operator = new OperatorUnderTest(kubeconfig, args, environment);
     this.#operators.push(operator);
     await operator.started();
     return operator;
@@ -336,11 +341,11 @@ export class OperatorUnderTest {
   #formerLines = 0;
   httpPort = 0;
 
-  constructor(kubeconfig: string, args: readonly string[]) {
+  constructor(kubeconfig: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const fixed = ['--worker-image', 'ihub:test', '--lease-namespace', operatorNamespace, '--http-port', '0'];
     this.#start = () =>
       spawn(process.execPath, [program, ...fixed, ...args], {
-        env: { ...process.env, KUBECONFIG: kubeconfig },
+        env: { ...process.env, ...environment, KUBECONFIG: kubeconfig },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
     this.#run();

@@ -68,8 +68,7 @@ class CorrelatedIds extends RandomIdGenerator {
 }
 
 /** Takes that share of messages, and what is done for many where one of them is taken. */
-function rootSampler(ratio: number): Sampler {
-  const share = new TraceIdRatioBasedSampler(ratio);
+function rootSampler(share: TraceIdRatioBasedSampler): Sampler {
   return {
     shouldSample: (context, traceId, _name, _kind, _attributes, links) =>
       links.length > 0
@@ -83,12 +82,14 @@ export class OtlpTraces implements Traces {
   readonly provider: TracerProvider;
   readonly #tracer: Tracer;
   readonly #ids = new CorrelatedIds();
+  readonly #share: TraceIdRatioBasedSampler;
 
   constructor({ resource, exporter, sampleRatio, onDropped }: OtlpTracesOptions) {
+    this.#share = new TraceIdRatioBasedSampler(sampleRatio);
     this.provider = new TracerProvider({
       resource,
       idGenerator: this.#ids,
-      sampler: new ParentBasedSampler({ root: rootSampler(sampleRatio) }),
+      sampler: new ParentBasedSampler({ root: rootSampler(this.#share) }),
       spanLimits: { attributeValueLengthLimit: longestText, linkCountLimit: mostLinks },
       spanProcessors: [boundedProcessor(exporter, onDropped)],
     });
@@ -96,12 +97,15 @@ export class OtlpTraces implements Traces {
   }
 
   begin(correlationId: string, name: string, kind: SpanKind): StageSpan {
-    this.#ids.next = correlationId.replaceAll('-', '');
+    const traceId = correlationId.replaceAll('-', '');
+    // Asked here too, for most messages need no more of the SDK then.
+    if (this.#share.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.NOT_RECORD) {
+      return new UnrecordedSpan(untracedParent(correlationId));
+    }
+    this.#ids.next = traceId;
     const span = this.#tracer.startSpan(name, { kind: kinds[kind], root: true }, ROOT_CONTEXT);
     this.#ids.next = undefined;
-    return span.isRecording()
-      ? new RecordedSpan(this.#tracer, span)
-      : new UnrecordedSpan(untracedParent(correlationId));
+    return new RecordedSpan(this.#tracer, span);
   }
 
   goOn(traceparent: Buffer | undefined, name: string, kind: SpanKind): StageSpan {
