@@ -15,6 +15,7 @@ import type { Comparison } from './side-by-side.js';
 import { measureStore } from './store.js';
 import { compareParsers } from './parsers.js';
 import { comparePartitions } from './partitions.js';
+import { compareProducers } from './producers.js';
 import { measureFlows } from './flows.js';
 import { measureSustained } from './sustained.js';
 
@@ -40,6 +41,7 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   parsers: () => compareParsers(settings),
   listener: () => compareListener(settings),
   sizes: () => compareSizes(settings),
+  producers: () => compareProducers(settings),
   listeners: () => compareListeners(settings),
   partitions: () => comparePartitions(settings),
   backlog: () => compareBacklog(settings),

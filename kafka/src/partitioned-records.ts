@@ -19,12 +19,13 @@ const KNOWN_FOR = 300_000;
 const ASK_FOR = 10_000;
 
 /**
- * Parts records by partition, before kafkajs sees them, so that each request of a producer goes to one partition.
+ * Parts records by partition, before kafkajs sees them, so that it is given one partition at a time. What goes to one
+ * broker at the same time is joined behind its back (`gathered-produce.ts`).
  *
  * kafkajs must not be given records of several brokers at once (tulios/kafkajs #1303, #1798). When one broker fails
  * and others have answered, it tries again, and leaves out every partition whose present leader has answered once:
  * records that have moved to such a leader are lost, and the send succeeds. Those whose answer was still under way
- * are written twice. A request for one partition succeeds or fails as a whole.
+ * are written twice. A send of one partition succeeds or fails as a whole.
  */
 export class PartitionedRecords {
   readonly #kafka: Kafka;

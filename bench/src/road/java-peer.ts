@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const heap = '-Xmx768m';
+const options = ['-Xmx768m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
 /**
  * A peer's class path, after its jars were built where they are not yet there; the folder's name has the sum of the sources.
@@ -49,7 +49,7 @@ async function classPath(peer: string): Promise<string> {
  * @returns what it has printed
  */
 export async function runJava(peer: string, main: string, parameters: readonly string[]): Promise<string> {
-  const words = [heap, '-cp', await classPath(peer), main, ...parameters];
+  const words = [...options, '-cp', await classPath(peer), main, ...parameters];
   return (await promisify(execFile)('java', words)).stdout;
 }
 
@@ -69,7 +69,7 @@ export async function startJava(
   parameters: readonly string[],
   port: number,
 ): Promise<JavaServer> {
-  const words = [heap, '-cp', await classPath(peer), main, ...parameters];
+  const words = [...options, '-cp', await classPath(peer), main, ...parameters];
   const child = spawn('java', words, { stdio: ['ignore', 'inherit', 'inherit'] });
   const deadline = performance.now() + 60_000;
   while (!(await accepts(port))) {
