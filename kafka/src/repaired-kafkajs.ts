@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { again } from './again.js';
 import { gatheredCalls, gatheredProduce, type ProduceAnswer, type ProduceOrder } from './gathered-produce.js';
+import { type CoordinatorFinder, KnownCoordinators } from './known-coordinators.js';
 import { decodeRecord } from './record-decoder.js';
 import { encodeRecord } from './record-encoder.js';
 
@@ -47,7 +48,14 @@ interface TransactionTopic {
   partitions: { partition: number }[];
 }
 
+interface ManagerOptions {
+  cluster: CoordinatorFinder;
+}
+
 interface SequenceManager {
+  sendOffsets: (offsets: object) => Promise<void>;
+  commit: () => Promise<void>;
+  abort: () => Promise<void>;
   acquireBrokerLock(broker: object): Promise<void>;
   releaseBrokerLock(broker: object): void;
   addPartitionsToTransaction: (topics: TransactionTopic[]) => Promise<void>;
@@ -58,17 +66,21 @@ interface SequenceManager {
 // goes to several partitions of a broker at once is one request. See `partitioned-records.ts` for why it is not
 // kafkajs that joins them.
 const managerModule = require.resolve('kafkajs/src/producer/eosManager');
-const createManager = require(managerModule) as (options: object) => SequenceManager;
-require.cache[managerModule]!.exports = (options: object): SequenceManager => {
-  const manager = createManager(options);
+const createManager = require(managerModule) as (options: ManagerOptions) => SequenceManager;
+require.cache[managerModule]!.exports = (options: ManagerOptions): SequenceManager => {
+  const coordinators = new KnownCoordinators(options.cluster);
+  const manager = createManager({ ...options, cluster: coordinators.cluster });
   manager.acquireBrokerLock = () => Promise.resolve();
   manager.releaseBrokerLock = () => undefined;
-  const { addPartitionsToTransaction } = manager;
+  const { addPartitionsToTransaction, sendOffsets, commit, abort } = manager;
+  manager.sendOffsets = (offsets) => coordinators.step(() => sendOffsets(offsets));
+  manager.commit = () => coordinators.step(commit);
+  manager.abort = () => coordinators.step(abort);
   manager.addPartitionsToTransaction = gatheredCalls((calls: TransactionTopic[][]) =>
     // The former transaction is still being ended. All of them have to wait for that, together.
     again(
       TRANSACTION_DEADLINE,
-      () => addPartitionsToTransaction(calls.flat()),
+      () => coordinators.step(() => addPartitionsToTransaction(calls.flat())),
       (error) => error.type === 'CONCURRENT_TRANSACTIONS',
     ),
   );
