@@ -79,7 +79,7 @@ function select(kubeConfig: KubeConfig, { kubeconfig, context }: ClusterOptions)
 function sentence({ status, message }: { readonly status: number; readonly message: string }): string {
   // Of a kind that the API server does not know, it says no more than this.
   if (status === 404 && message.startsWith('404')) {
-    return 'the cluster knows no IntegrationFlows: install the CRDs (kubectl apply --server-side -f crds)';
+    return 'the cluster knows no IntegrationFlows: install the CRDs (kubectl apply --server-side -k crds)';
   }
   return `the cluster can't be asked: ${message}`;
 }

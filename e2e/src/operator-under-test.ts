@@ -127,10 +127,7 @@ export class ClusterUnderTest {
 
   /** The resource definitions, and what the operator may do. */
   async #prepare(): Promise<void> {
-    const crds = ['hubs', 'integrationflows', 'destinations'].map((name) =>
-      join(project, `crds/${name}.yaml`),
-    );
-    await this.kubectl('apply', '-f', crds.join(','));
+    await this.kubectl('apply', '-k', join(project, 'crds'));
     // kubectl gives up at once on a CRD that has no status yet.
     const wait = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
     const isEstablished = (): Promise<boolean> =>
