@@ -179,11 +179,17 @@ describe('the administration of topics', function () {
   });
 
   it('keeps no process going that has closed it', async () => {
+    const topic = await kafka.topic();
+    const producer = new GatheringProducer({ connection: kafka.connection });
+    await producer.produce(textRecord(topic, 'any'));
+    await producer.close();
     const program = `
       import { TopicAdmin } from '${new URL('topic-admin.js', import.meta.url).href}';
       const connection = ${JSON.stringify(kafka.connection)};
       const admin = await TopicAdmin.connect({ connection });
       await admin.listTopics();
+      // Its time is over before it has begun.
+      await admin.readAll('${topic}', { timeoutMs: 1 }).catch(() => undefined);
       await admin.close();`;
     // Rejects when it has to be ended.
     await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 });

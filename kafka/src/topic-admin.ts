@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, IResourceConfig } from 'kafkajs';
 import { again } from './again.js';
-import { type Client, openClient } from './client.js';
+import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { FewTopicsAdmin } from './few-topics-admin.js';
 import { KafkaError, unreachable } from './kafka-error.js';
@@ -179,9 +179,8 @@ export class TopicAdmin {
   async remaining(groupId: string, topic: string, limit: number): Promise<number> {
     const from = await this.committedOffsets(groupId, topic);
     let count = 0;
-    await this.#read(topic, {
+    await this.read(topic, {
       from,
-      timeoutMs: 30_000,
       onRecord: () => {
         count += 1;
         return count < limit;
@@ -271,7 +270,7 @@ export class TopicAdmin {
         if (start > BigInt(low)) from.set(partition, start);
       }
     }
-    await this.#read(topic, { from, timeoutMs, onRecord: (record) => records.push(record) > 0 });
+    await this.read(topic, { from, timeoutMs, onRecord: (record) => records.push(record) > 0 });
     return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
   }
 
@@ -283,9 +282,8 @@ export class TopicAdmin {
    */
   async readOne(topic: string, partition: number, offset: bigint): Promise<IncomingRecord | undefined> {
     let found: IncomingRecord | undefined;
-    await this.#read(topic, {
+    await this.read(topic, {
       from: new Map([[partition, offset]]),
-      timeoutMs: 30_000,
       onRecord: (record) => {
         if (record.partition !== partition) return true;
         if (record.offset === offset) found = record;
@@ -295,16 +293,22 @@ export class TopicAdmin {
     return found;
   }
 
-  /** Reads from given offsets, else from the beginning, to the present end, or until `onRecord` wants no more. */
-  async #read(
+  /**
+   * Reads from given offsets, else from the beginning, to the end that the topic has at the time of the call, or until
+   * `onRecord` wants no more: of each partition in order, and of transactions only what is committed.
+   *
+   * @param options.from by partition; -1 or absent: from the beginning
+   * @throws KafkaError READ_TIMED_OUT
+   */
+  async read(
     topic: string,
     {
       from = new Map(),
-      timeoutMs,
+      timeoutMs = 30_000,
       onRecord,
     }: {
       from?: ReadonlyMap<number, bigint>;
-      timeoutMs: number;
+      timeoutMs?: number;
       onRecord: (record: IncomingRecord) => boolean;
     },
   ): Promise<void> {
@@ -317,8 +321,14 @@ export class TopicAdmin {
 
     const ends = new Map(unread);
     let wantsMore = true;
+    let isOver = false;
     const groupId = `ihub-read-${randomUUID()}`;
-    const consumer = this.#client.kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
+    const consumer = this.#client.kafka.consumer({
+      groupId,
+      maxWaitTimeInMs: 100,
+      retry: { ...retryFor(10_000), restartOnFailure: () => Promise.resolve(!isOver) },
+    });
+    let running: Promise<void> = Promise.resolve();
     let deadline: NodeJS.Timeout | undefined;
     try {
       await consumer.connect();
@@ -334,7 +344,7 @@ export class TopicAdmin {
           if (unread.size === 0 || !wantsMore) resolve();
         });
       });
-      const running = consumer.run({
+      running = consumer.run({
         autoCommit: false,
         eachBatch: ({ batch: { partition, messages } }) => {
           for (const message of messages) {
@@ -354,7 +364,10 @@ export class TopicAdmin {
       await Promise.all([running, done]);
     } finally {
       clearTimeout(deadline);
+      isOver = true;
       await consumer.disconnect();
+      // kafkajs does not stop what is still beginning: that would begin all the same, and go on for good.
+      void running.then(() => consumer.disconnect()).catch(() => undefined);
       // For tidiness; a group that nothing was committed for goes away by itself in time.
       await this.#admin.deleteGroups([groupId]).catch(() => undefined);
     }

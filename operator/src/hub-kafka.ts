@@ -14,6 +14,7 @@ import {
   type ZoneLook,
   type ZonesState,
 } from '@integration-hub/kafka';
+import { OpenDeadLetters } from './open-dead-letters.js';
 import { hashOf } from './render/names.js';
 
 /** What one resource wants of Kafka. */
@@ -22,7 +23,7 @@ export interface Wish {
   readonly topics: readonly Topic[];
   /** Whose progress through which topic is of interest. */
   readonly backlogs: readonly { readonly group: string; readonly topic: string }[];
-  /** Whose records are to be counted. */
+  /** Whose letters are to be counted with which nothing has been done yet. */
   readonly deadLetters?: string;
   /** How often all this is measured, in milliseconds; less often where Kafka takes long to answer for everybody. */
   readonly everyMs: number;
@@ -67,10 +68,6 @@ const brokersEveryMs = 2_000;
 const topicsOfOneRequest = 100;
 /** Wishes of a shorter interval are somebody's who waits. */
 const urgentMs = 5_000;
-/** Dead letters are counted up to this. */
-const mostCounted = 10_000;
-/** A group that never commits anything, so that all records remain for it. */
-const countingGroup = 'ihub-operator-count';
 
 export class HubKafka {
   readonly #options: HubKafkaOptions;
@@ -81,10 +78,7 @@ export class HubKafka {
     { readonly hash: string; readonly at: number; readonly failure?: string }
   >();
   readonly #backlogs = new Map<string, Backlog>();
-  readonly #counts = new Map<
-    string,
-    { readonly count: number; readonly offsets: string; readonly at: number }
-  >();
+  readonly #counts = new Map<string, { readonly letters: OpenDeadLetters; at: number }>();
   /** How long the last measuring for everybody took, in milliseconds. */
   #passMs = 0;
   #brokers: number | undefined;
@@ -166,9 +160,9 @@ export class HubKafka {
     return this.#zoneWatch.state;
   }
 
-  /** Records that a dead-letter topic keeps, up to 10,000; undefined before they were counted. */
-  records(topic: string): number | undefined {
-    return this.#counts.get(topic)?.count;
+  /** Letters of a dead-letter topic with which nothing has been done yet; undefined before they were counted. */
+  openDeadLetters(topic: string): number | undefined {
+    return this.#counts.get(topic)?.letters.count;
   }
 
   /** The last measure, if any. */
@@ -361,32 +355,17 @@ export class HubKafka {
       changed ||= !isDeepStrictEqual(now, before) || everyMs <= urgentMs;
     }
     if (deadLetters !== undefined && isDue(this.#counts.get(deadLetters)?.at)) {
-      const former = this.#counts.get(deadLetters);
-      const counted = await this.#count(deadLetters, former);
-      this.#counts.set(deadLetters, counted);
-      changed ||= counted.count !== former?.count;
+      const { letters } = this.#counts.get(deadLetters) ?? { letters: new OpenDeadLetters(deadLetters) };
+      const former = this.openDeadLetters(deadLetters);
+      await letters.update(this.#admin!);
+      this.#counts.set(deadLetters, { letters, at: Date.now() });
+      changed ||= letters.count !== former;
     }
     return changed;
   }
 
   #intervalMs(everyMs: number): number {
     return everyMs <= urgentMs ? everyMs : Math.max(everyMs, 4 * this.#passMs);
-  }
-
-  async #count(
-    topic: string,
-    former: { readonly count: number; readonly offsets: string } | undefined,
-  ): Promise<{ count: number; offsets: string; at: number }> {
-    const admin = this.#admin!;
-    const [starts, ends] = [[...(await admin.startOffsets(topic))], [...(await admin.endOffsets(topic))]];
-    const offsets = [...starts, ...ends].join(' ');
-    const isEmpty = isDeepStrictEqual(starts, ends);
-    const known = isEmpty ? 0 : former?.offsets === offsets ? former.count : undefined;
-    return {
-      count: known ?? (await admin.remaining(countingGroup, topic, mostCounted)),
-      offsets,
-      at: Date.now(),
-    };
   }
 
   async #measureOne(

@@ -264,12 +264,10 @@ export class Reconciler {
     const endpoints = listener.ports.flatMap(({ name, port }) =>
       [`${listener.name}.${namespace}.svc`, ...hosts].map((host) => ({ name, host, port })),
     );
-    const transformer = share.stages.find(({ role }) => role === 'transformer')?.configuration;
-    const backlog =
-      transformer?.role === 'transformer' ? kafka.backlog(transformer.group, transformer.topic) : undefined;
+    const taker = firstTaker(flow, share, this.#world.plans.of(namespace));
+    const backlog = taker && kafka.backlog(taker.group, taker.topic);
     return {
       replicasPerZone: flow.spec.availability.replicasPerZone,
-      // A flow without a transformer writes to a topic that it shares, so its own messages can't be counted there.
       counts: {
         ...(backlog && flowCounts(backlog)),
         ...deadLetterCount(kafka, namespace, flow.metadata.name),
@@ -381,6 +379,24 @@ function loadBalancerHosts(service: KubeObject | undefined): string[] {
 }
 
 /** A listener's writes are no transaction, so each offset of a flow's received topic is a message. */
+/**
+ * Who takes what a flow's listener writes: its transformer, else its destination's sender where no other flow writes
+ * to that; in a topic that flows share, their messages can't be told apart.
+ */
+function firstTaker(
+  flow: IntegrationFlow,
+  share: Share,
+  plan: NamespacePlan,
+): { readonly group: string; readonly topic: string } | undefined {
+  const destinations = share.stages.some(({ role }) => role === 'transformer') ? [] : flow.spec.destinations;
+  const own = destinations.filter(({ name }) => plan.usersOf(name).length === 1);
+  const stages = [...share.stages, ...own.flatMap(({ name }) => plan.share(`Destination/${name}`).stages)];
+  for (const { configuration } of stages) {
+    if (configuration.role === 'transformer' || configuration.role === 'sender') return configuration;
+  }
+  return undefined;
+}
+
 function flowCounts({ ends, offsets, empty }: Backlogged): object {
   const received = Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
   const backlog = empty ? 0 : Number(offsets);
@@ -390,7 +406,7 @@ function flowCounts({ ends, offsets, empty }: Backlogged): object {
 type Backlogged = NonNullable<ReturnType<ReturnType<World['kafka']>['backlog']>>;
 
 function deadLetterCount(kafka: ReturnType<World['kafka']>, namespace: string, name: string): object {
-  const deadLetters = kafka.records(deadLetterTopic(namespace, name));
+  const deadLetters = kafka.openDeadLetters(deadLetterTopic(namespace, name));
   return deadLetters === undefined ? {} : { deadLetters };
 }
 
