@@ -270,6 +270,35 @@ describe('consuming batches', function () {
     expect([...new Set(taken)]).to.deep.equal(range(0, 19));
   });
 
+  it('lets what is in hand of one partition be committed before it gives any up', async () => {
+    const topic = await kafka.topic(2);
+    await fill(topic, 0, 0, 0);
+    let held: IncomingBatch | undefined;
+    let commit: Promise<void> | undefined;
+    const release = Promise.withResolvers<undefined>();
+    const hold = async (batch: IncomingBatch): Promise<void> => {
+      if (batch.partition !== 0 || held !== undefined) return;
+      held = batch;
+      await release.promise;
+      commit = batch.commit(1n);
+      await commit;
+    };
+    const first = await consume(topic, hold, { partitionsConsumedConcurrently: 2 });
+    await until('a batch in hand', () => held !== undefined);
+    let hasJoined = false;
+    const second = consume(topic, () => Promise.resolve()).finally(() => (hasJoined = true));
+    await until('the group moves on', () => !held!.isCurrent());
+    // By now the other partition's fetches know it too, and would have joined.
+    await delay(1_500);
+    expect(hasJoined).to.equal(false);
+    release.resolve(undefined);
+    const { assignedPartitions } = await second;
+    expect(assignedPartitions).to.equal(1);
+    await until('the first has the other', () => first.assignedPartitions === 1);
+    await commit;
+    expect(await committed(topic)).to.equal(1n);
+  });
+
   describe('when packets vanish without a word', () => {
     let relay: SilentRelay;
     let release: (() => void) | undefined;

@@ -8,6 +8,7 @@ import type { Committed, IncomingBatch } from './incoming-batch.js';
 import { KafkaError, unreachable } from './kafka-error.js';
 import { fetchCommitted } from './committed-offsets.js';
 import { readRecord } from './read-record.js';
+import type { Rebalancing } from './repaired-kafkajs.js';
 
 export interface ConsumeOptions {
   connection: KafkaConnection;
@@ -185,7 +186,7 @@ class GroupConsumer implements Consumer {
         this.#heard();
         this.#isDoubtful = false;
       }),
-      consumer.on(events.REBALANCING, () => (this.#isJoining = true)),
+      consumer.on(events.REBALANCING, ({ payload }) => this.#giveUp(payload as unknown as Rebalancing)),
       consumer.on(events.HEARTBEAT, () => this.#heard()),
       ...activities.map((event) => consumer.on(event, () => (this.#isActive = true))),
       consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
@@ -195,6 +196,15 @@ class GroupConsumer implements Consumer {
         this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
       }),
     ];
+  }
+
+  /** About to join: of what is in hand nothing more is begun, and what is under way may end and be committed first. */
+  #giveUp({ memberId, waitFor }: Rebalancing): void {
+    this.#isJoining = true;
+    if (memberId === null) return;
+    this.#isRebalancing = true;
+    const ended = Promise.allSettled(this.#inHand.values());
+    waitFor(Promise.race([ended, delay(this.#sessionTimeoutMs, undefined, { ref: false })]));
   }
 
   /** From here on the batches in hand are lost, and these partitions are this consumer's. */

@@ -178,6 +178,15 @@ const filter = require.resolve('kafkajs/src/consumer/filterAbortedMessages');
 require(filter);
 require.cache[filter]!.exports = withoutAborted;
 
+/** What is told when a consumer is about to join its group. */
+export interface Rebalancing {
+  readonly groupId: string;
+  /** That of the member that it has been so far; null for a new one. */
+  readonly memberId: string | null;
+  /** To be called at once: joins when that has resolved. */
+  readonly waitFor: (ending: Promise<unknown>) => void;
+}
+
 interface ConsumerGroup {
   groupId: string;
   memberId: string | null;
@@ -195,7 +204,9 @@ interface OutOfRange {
   partition: number;
 }
 
-// Fault 3: of the five reasons for which a consumer joins its group anew kafkajs tells of one.
+// Fault 3: of the five reasons for which a consumer joins its group anew kafkajs tells of one. And where batches of
+// several partitions are worked on at once it joins when the first of them has ended: another member may then be
+// given what is still in hand here, and what is committed of that counts as the new generation's.
 const consumerGroup = require('kafkajs/src/consumer/consumerGroup') as {
   prototype: {
     joinAndSync(this: ConsumerGroup): Promise<void>;
@@ -210,7 +221,14 @@ const { joinAndSync, recoverFromOffsetOutOfRange } = consumerGroup.prototype;
 // others wait for it.
 consumerGroup.prototype.joinAndSync = async function () {
   const { groupId, memberId } = this;
-  this.instrumentationEmitter.emit('consumer.rebalancing', { groupId, memberId });
+  const endings: Promise<unknown>[] = [];
+  const waitFor = (ending: Promise<unknown>): void => void endings.push(ending);
+  this.instrumentationEmitter.emit('consumer.rebalancing', {
+    groupId,
+    memberId,
+    waitFor,
+  } satisfies Rebalancing);
+  await Promise.all(endings);
   try {
     await joinAndSync.call(this);
   } catch (error) {

@@ -53,6 +53,8 @@ export async function runFaults(options: RunOptions): Promise<RunReport> {
   let stop: Parameters<TwoZoneHub['stop']>[0] = {};
   try {
     hub.startLoad();
+    await sleep(QUIET);
+    await hub.recovered();
     for (const faults of steps) {
       await sleep(QUIET);
       const report = await step(hub, faults, random);
