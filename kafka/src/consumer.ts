@@ -201,7 +201,7 @@ class GroupConsumer implements Consumer {
   /** About to join: of what is in hand nothing more is begun, and what is under way may end and be committed first. */
   #giveUp({ memberId, waitFor }: Rebalancing): void {
     this.#isJoining = true;
-    if (memberId === null) return;
+    if (memberId === null || waitFor === undefined) return;
     this.#isRebalancing = true;
     const ended = Promise.allSettled(this.#inHand.values());
     waitFor(Promise.race([ended, delay(this.#sessionTimeoutMs, undefined, { ref: false })]));

@@ -183,8 +183,8 @@ export interface Rebalancing {
   readonly groupId: string;
   /** That of the member that it has been so far; null for a new one. */
   readonly memberId: string | null;
-  /** To be called at once: joins when that has resolved. */
-  readonly waitFor: (ending: Promise<unknown>) => void;
+  /** To be called at once: joins when that has resolved. Absent where kafkajs itself tells of it, a moment before. */
+  readonly waitFor?: (ending: Promise<unknown>) => void;
 }
 
 interface ConsumerGroup {
