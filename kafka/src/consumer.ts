@@ -186,7 +186,7 @@ class GroupConsumer implements Consumer {
         this.#heard();
         this.#isDoubtful = false;
       }),
-      consumer.on(events.REBALANCING, ({ payload }) => this.#giveUp(payload as unknown as Rebalancing)),
+      consumer.on(events.REBALANCING, ({ payload }) => this.#giveUp(payload)),
       consumer.on(events.HEARTBEAT, () => this.#heard()),
       ...activities.map((event) => consumer.on(event, () => (this.#isActive = true))),
       consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
