@@ -6,7 +6,7 @@ import { type Broker, TopicAdmin } from './topic-admin.js';
 /** After so long without an answer the next broker is asked, too, in milliseconds. */
 const ASK_NEXT_AFTER = 500;
 /** How long all of them have, in milliseconds; time enough for a broker to find out that its controller has gone. */
-const DEADLINE = 8_000;
+const DEADLINE = 15_000;
 
 /**
  * Connections to each broker by itself, for questions that any broker answers. The one that answered last is asked
@@ -50,16 +50,17 @@ export class BrokerLines {
   /**
    * The first answer; whatever is asked may be done by several brokers, one after another.
    *
+   * @param topics about how many it is, for more of them take longer
    * @throws the last broker's error, where none answers
    */
-  async ask<T>(question: (admin: TopicAdmin) => Promise<T>): Promise<T> {
+  async ask<T>(question: (admin: TopicAdmin) => Promise<T>, topics = 0): Promise<T> {
     const lines = this.#addresses.map((address) => this.#line(address));
     lines.sort((a, b) => b.answeredAt - a.answeredAt);
     const asked = new Set<BrokerLine>();
     const answered = new AbortController();
     let last: unknown = new Error('Kafka has no broker that could be asked');
     const answers = lines.map(async (line, index) => {
-      await sleep(index * ASK_NEXT_AFTER, undefined, { signal: answered.signal });
+      await sleep(index * (ASK_NEXT_AFTER + topics), undefined, { signal: answered.signal });
       asked.add(line);
       try {
         return await line.ask(question);

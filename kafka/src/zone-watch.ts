@@ -127,7 +127,7 @@ export class ZoneWatch {
     this.#zones = await this.#zonesOf(present);
     const most = Math.max(0, ...named.values());
     const all = lowerAfterMs === undefined ? named : new Map([...named, ...ownTopics.map((name) => [name, most] as const)]); // prettier-ignore
-    const found = await this.#lines.ask((admin) => observeTopics(admin, all));
+    const found = await this.#lines.ask((admin) => observeTopics(admin, all), all.size);
     // One that has fewer copies than our topics is not made to need more than half of them.
     const topics = found.map((topic) => {
       if (!ownTopics.includes(topic.name)) return topic;
@@ -158,7 +158,7 @@ export class ZoneWatch {
   async #apply(changes: ReadonlyMap<string, number>): Promise<readonly TopicChange[]> {
     if (changes.size === 0) return [];
     this.#changedAt = performance.now();
-    return this.#lines.ask((admin) => applyZoneRedundancy(admin, changes));
+    return this.#lines.ask((admin) => applyZoneRedundancy(admin, changes), changes.size);
   }
 
   /** A broker tells its zone itself; one that has been seen need not be asked again, and may have gone meanwhile. */
