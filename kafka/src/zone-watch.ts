@@ -117,6 +117,7 @@ export class ZoneWatch {
     const { topics: named, zones } = wanted();
     const isQuiet =
       alive === this.#alive &&
+      present.every((id) => this.#zones.has(id)) &&
       isDeepStrictEqual(named, this.#named) &&
       this.#lost === undefined &&
       this.#isWhole &&
