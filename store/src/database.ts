@@ -81,7 +81,7 @@ export async function told<T>(pool: pg.Pool, work: () => Promise<T>): Promise<T>
     if (error instanceof ArchiveError) throw error;
     const { host, port, database } = pool.options;
     const place = `PostgreSQL at ${host ?? ''}:${port ?? ''}, database ${database ?? ''}`;
-    const { code = 'no code' } = error as { code?: string };
+    const code = (error as { code?: string }).code ?? (isWithoutTls(error) ? 'NO_TLS' : 'no code');
     // Class 22: data; 54: too large (PostgreSQL, appendix A).
     if (error instanceof pg.DatabaseError && /^(22|54)/.test(code)) {
       const sentence = `${place}, does not take what was to be written (SQLSTATE ${code}).`;
@@ -92,7 +92,23 @@ export async function told<T>(pool: pg.Pool, work: () => Promise<T>): Promise<T>
   }
 }
 
+/** pg has no code for it. */
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections';
+}
+
+const unknownAuthority =
+  'Its certificate is not of an authority in ca.crt: put that authority there, or give the server another certificate.';
+
 const hints: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  CERT_HAS_EXPIRED: 'Its certificate is over: renew it.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Its certificate is for another name than this host.',
+  NO_TLS: 'It does not speak TLS: turn that on there, or leave out ca.crt (caSecretName).',
   '28P01': 'The user or the password is wrong.',
   '28000': 'Its pg_hba.conf does not let this user in.',
   '3D000': 'There is no such database: create it.',

@@ -16,6 +16,8 @@ export interface EmbeddedPostgresOptions {
   readonly logFile: string;
   /** The password of the user `ihub`, set when the directory is new. */
   readonly password: string;
+  /** PEM; who connects may then ask for TLS. Absent: there is none. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
 }
 
 /** How long it may take until it answers, and until it has stopped, in milliseconds. */
@@ -177,7 +179,7 @@ async function initialise(
 
 async function launch(
   programs: Programs,
-  { directory, logFile, password }: EmbeddedPostgresOptions,
+  { directory, logFile, password, tls }: EmbeddedPostgresOptions,
   port: number,
 ): Promise<{ child: ChildProcess; ended: Promise<void> }> {
   const settings = {
@@ -194,6 +196,7 @@ async function launch(
     log_min_error_statement: 'panic',
     log_error_verbosity: 'terse',
     log_line_prefix: '%m [%p] ',
+    ...(tls && { ssl: 'on', ssl_cert_file: tls.certificateFile, ssl_key_file: tls.keyFile }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, args] = asOrdinaryUser(programs.postgres, ['-D', dataOf(directory), ...flags]);
