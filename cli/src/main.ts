@@ -4,6 +4,7 @@ import { register as registerExplain } from './explain.js';
 import { register as registerLogs } from './logs.js';
 import { register as registerPlan } from './plan.js';
 import { register as registerReceive } from './receive.js';
+import { register as registerReplay } from './replay.js';
 import { register as registerSearch } from './search.js';
 import { register as registerSend } from './send.js';
 import { register as registerStatus } from './status.js';
@@ -28,6 +29,7 @@ const COMMANDS = [
   registerDeadLetters,
   registerSearch,
   registerTrace,
+  registerReplay,
 ];
 
 /**

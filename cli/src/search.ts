@@ -1,19 +1,13 @@
 /** `ihub search`: finds messages in the archive. */
-import type { Archive, FoundMessage, MessageSearch } from '@integration-hub/store';
-import { type Command, Option } from 'commander';
+import type { Archive, FoundMessage } from '@integration-hub/store';
+import type { Command } from 'commander';
 import { colours } from './colours.js';
 import { type ArchiveOptions, archiveOptions } from './archive-options.js';
-import { duration, time, wholeNumber } from './option-value.js';
+import { wholeNumber } from './option-value.js';
+import { criteriaOf, type SearchOptions, searchOptions } from './search-options.js';
 import { UsageError } from './usage-error.js';
 
-interface Options extends ArchiveOptions {
-  patient?: string;
-  controlId?: string;
-  flow?: string;
-  type?: string;
-  from?: Date;
-  until?: Date;
-  since?: number;
+interface Options extends ArchiveOptions, SearchOptions {
   after?: string;
   limit: number;
   json?: true;
@@ -33,24 +27,7 @@ Examples:
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
-  const command = program
-    .command('search')
-    .description('Find messages in the archive')
-    .option('--patient <identifier>', 'of the patient with this identifier: PID-2, PID-3 or MRG-1')
-    .option('--control-id <id>', 'with this MSH-10')
-    .option('--flow <flow>', 'of this flow')
-    .option('--type <type>', 'of this type: MSH-9.1 and 9.2, as in "ADT^A31"')
-    .option(
-      '--from <time>',
-      'received then or later, as 2026-11-21 or 2026-11-21T10:30 (UTC)',
-      time('--from'),
-    )
-    .option('--until <time>', 'received before', time('--until'))
-    .addOption(
-      new Option('--since <duration>', 'not older than this, as in 24h')
-        .argParser(duration('--since'))
-        .conflicts('from'),
-    )
+  const command = searchOptions(program.command('search').description('Find messages in the archive'))
     .option('--limit <number>', 'as many as this', wholeNumber('--limit', 1, 1_000), 20)
     .option('--after <cursor>', 'those behind the ones that were shown before')
     .option('--json', 'one JSON object a line');
@@ -58,14 +35,12 @@ export function register(program: Command): void {
 }
 
 async function search(options: Options): Promise<void> {
-  const { patient, controlId, flow, type: messageType, from, until, since, after, limit, json } = options;
-  const begin = since === undefined ? from : new Date(Date.now() - since);
+  const { after, limit, json } = options;
   const { openArchive } = await import('./archive-connection.js');
   const { ArchiveError, cursorOf } = await import('@integration-hub/store');
   const archive = await openArchive(options);
   try {
-    const wanted: MessageSearch = { patient, controlId, flow, messageType, from: begin, until, after, limit };
-    const found = await archive.search(wanted);
+    const found = await archive.search({ ...criteriaOf(options), after, limit });
     const outcomes = await outcomesOf(archive, found);
     if (json) {
       for (const [index, message] of found.entries()) {

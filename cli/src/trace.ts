@@ -1,5 +1,5 @@
 /** `ihub trace`: one message's road, from the archive. */
-import type { FoundMessage, StepOnRoad } from '@integration-hub/store';
+import type { FoundMessage, Replay, StepOnRoad } from '@integration-hub/store';
 import type { Command } from 'commander';
 import { colours } from './colours.js';
 import { type ArchiveOptions, archiveOptions } from './archive-options.js';
@@ -43,11 +43,14 @@ async function trace(id: string, options: Options): Promise<void> {
     const messages = await archive.search({ ...wanted, limit: mostMessages });
     const roads = await archive.roads(messages.map(({ correlationId }) => correlationId));
     const steps = Map.groupBy(roads, ({ correlationId }) => correlationId);
+    const replays = await archive.replays.some([
+      ...new Set(roads.map(({ replay }) => replay).filter((id) => id !== '')),
+    ]);
     // The earliest first: it is read like a story.
     for (const message of messages.toReversed()) {
       const road = steps.get(message.correlationId) ?? [];
-      if (options.json) console.log(JSON.stringify(asJson(message, road, options.content)));
-      else console.log(inFull(message, road, options.content).join('\n'));
+      if (options.json) console.log(JSON.stringify(asJson(message, road, replays, options.content)));
+      else console.log(inFull(message, road, replays, options.content).join('\n'));
     }
     if (messages.length === mostMessages) {
       console.error(`there may be more with this MSH-10: see ihub search --control-id`);
@@ -65,10 +68,23 @@ function traceIdOf(correlationId: string): string {
   return correlationId.replaceAll('-', '');
 }
 
-function asJson(message: FoundMessage, road: readonly StepOnRoad[], withContent: true | undefined): object {
+/** Those that a road has steps of. */
+function replaysOn(road: readonly StepOnRoad[], replays: readonly Replay[]): Replay[] {
+  return replays.filter(({ id }) => road.some(({ replay }) => replay === id));
+}
+
+function asJson(
+  message: FoundMessage,
+  road: readonly StepOnRoad[],
+  replays: readonly Replay[],
+  withContent: true | undefined,
+): object {
   return {
     ...message,
     traceId: traceIdOf(message.correlationId),
+    replays: replaysOn(road, replays).map(({ id, name, who, reason, createdAt }) => {
+      return { id, name, who, reason, createdAt };
+    }),
     steps: road.map(({ content, ...step }) => ({
       ...step,
       ms: step.at.getTime() - step.receivedAt.getTime(),
@@ -77,14 +93,19 @@ function asJson(message: FoundMessage, road: readonly StepOnRoad[], withContent:
   };
 }
 
-function inFull(message: FoundMessage, road: readonly StepOnRoad[], withContent: true | undefined): string[] {
+function inFull(
+  message: FoundMessage,
+  road: readonly StepOnRoad[],
+  replays: readonly Replay[],
+  withContent: true | undefined,
+): string[] {
   const { flow, messageType, controlId, sendingApplication, receivedAt, correlationId } = message;
   const rows = road.map((step) => [
     step.at.toISOString().replace('T', ' ').replace('Z', ''),
     `+${step.at.getTime() - receivedAt.getTime()} ms`,
     step.replayed ? `${step.kind}, again` : step.kind,
-    step.destination === '' ? step.stage : `${step.stage} for ${step.destination}`,
-    step.code === '' ? '' : `${step.code}: ${step.reason}`,
+    place(step),
+    [step.code, step.reason].filter((text) => text !== '').join(': '),
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
   return [
@@ -94,8 +115,17 @@ function inFull(message: FoundMessage, road: readonly StepOnRoad[], withContent:
       `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
       ...(withContent ? contentLines(road[index]!) : []),
     ]),
+    ...replaysOn(road, replays).map(
+      ({ id, who, reason, createdAt }) =>
+        `  again by the replay ${id}: ${who}, ${createdAt.toISOString().slice(0, 16).replace('T', ' ')}: ${reason}`,
+    ),
     '',
   ];
+}
+
+function place({ stage, destination }: StepOnRoad): string {
+  if (destination === '') return stage;
+  return stage === '' ? `for ${destination}` : `${stage} for ${destination}`;
 }
 
 function contentLines({ content, contentPolicy }: StepOnRoad): string[] {
