@@ -25,12 +25,14 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     plot: { type: 'string' },
     seconds: { type: 'string', default: '10' },
+    messages: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '100' },
   },
 });
 const settings = {
   seconds: Number(values.seconds),
+  messages: Number(values.messages),
   rounds: Number(values.rounds),
   connections: Number(values.connections),
   onProgress: (sentence: string): void => console.error(`  ${sentence}`),
@@ -50,7 +52,7 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
 
 /** What has no peer to be held against. */
 const measurements: Record<string, () => Promise<Figure[]>> = {
-  store: () => measureStore(settings.seconds, settings.onProgress),
+  store: () => measureStore(settings.seconds, settings.messages, settings.onProgress),
   sustained: () => measureSustained(settings),
   flows: () => measureFlows(settings),
 };
