@@ -177,7 +177,9 @@ async function fill(archive: Archive, client: pg.Client, messages: number): Prom
       [day * ofDay, ofDay, new Date(since + day * dayMs), dayMs - 1, Math.ceil(messages / 8)],
     );
   }
-  for (const { definition } of indexes.rows) await client.query(definition);
+  await client.query("SET maintenance_work_mem = '512MB'");
+  // PostgreSQL says of a partitioned table's index that it is of that table only; the partitions' are wanted too.
+  for (const { definition } of indexes.rows) await client.query(definition.replace(' ON ONLY ', ' ON '));
   await client.query('VACUUM ANALYZE ihub.message, ihub.patient_identifier');
 }
 
