@@ -91,7 +91,8 @@ export class ReplayRunner {
       try {
         const archive = await this.#options.archive();
         const free = mostAtOnce - this.#running.size;
-        const taken = free > 0 ? await archive.replays.take(this.#name, this.#leaseMs, free) : [];
+        const { namespace } = this.#options;
+        const taken = free > 0 ? await archive.replays.take(namespace, this.#name, this.#leaseMs, free) : [];
         for (const replay of taken) this.#begin(replay);
         await this.#tell(archive);
       } catch (error) {

@@ -370,17 +370,17 @@ export class Replays {
   }
 
   /**
-   * Takes the replays that nobody runs, for a while.
+   * Takes the replays of a namespace that nobody runs, for a while.
    *
    * @param runner who takes them
    * @param leaseMs for how long, unless `progress` is told meanwhile
    */
-  async take(runner: string, leaseMs: number, most: number): Promise<Replay[]> {
+  async take(namespace: string, runner: string, leaseMs: number, most: number): Promise<Replay[]> {
     const rows = await this.#query<{ id: string }>(
       `UPDATE ihub.replay SET runner = $1, lease_until = now() + $2 * interval '1 ms'
-       WHERE id IN (SELECT id FROM ihub.replay WHERE state = 'running' AND lease_until < now()
+       WHERE id IN (SELECT id FROM ihub.replay WHERE state = 'running' AND lease_until < now() AND namespace = $4
          ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id`,
-      [runner, leaseMs, most],
+      [runner, leaseMs, most, namespace],
     );
     return this.some(rows.map(({ id }) => id));
   }
