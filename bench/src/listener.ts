@@ -76,10 +76,19 @@ export interface LonelyListener {
   readonly topic: string;
 }
 
-/** Starts our hub, and stops all of it but the listener. */
-export async function startListener(bed: Bed): Promise<LonelyListener> {
-  const names = { name: 'listener', namespace: 'listener' };
-  const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1 });
+/**
+ * Starts our hub, and stops all of it but the listener.
+ *
+ * @param name of its namespace
+ * @param telemetry URL of OTLP/HTTP, where every message is to be traced
+ */
+export async function startListener(
+  bed: Bed,
+  name = 'listener',
+  telemetry?: string,
+): Promise<LonelyListener> {
+  const names = { name, namespace: name };
+  const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1, telemetry });
   for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
   const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
   return { port: road.port, pid: pid!, topic: receivedTopic(names.namespace, 'phw-to-mpi') };

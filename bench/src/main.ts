@@ -18,6 +18,7 @@ import { comparePartitions } from './partitions.js';
 import { compareProducers } from './producers.js';
 import { measureFlows } from './flows.js';
 import { measureSustained } from './sustained.js';
+import { compareTelemetry } from './telemetry.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,6 +49,7 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   partitions: () => comparePartitions(settings),
   backlog: () => compareBacklog(settings),
   'end-to-end': () => compareEndToEnd(settings),
+  telemetry: () => compareTelemetry(settings),
 };
 
 /** What has no peer to be held against. */

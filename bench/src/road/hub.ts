@@ -23,6 +23,8 @@ export interface HubSettings {
   readonly receiverPort: number;
   readonly directory: string;
   readonly template: Buffer;
+  /** URL of OTLP/HTTP to which every message's trace goes; absent: none. */
+  readonly telemetry?: string | undefined;
 }
 
 export interface HubRoad extends Road {
@@ -49,7 +51,8 @@ export async function startHub(settings: HubSettings): Promise<HubRoad> {
     .replace('host: localhost', `host: 127.0.0.1\n    connections: ${connections}`)
     .replace('port: 2576', `port: ${receiverPort}`)
     .replace(/ {2}throttle:\n.*\n/, `  partitions: ${partitions}\n`);
-  const hub = await startResources([flow, destination], namespace, { kafka, directory });
+  const { telemetry } = settings;
+  const hub = await startResources([flow, destination], namespace, { kafka, directory, telemetry });
   const messages = new Template(template);
   return {
     name,
@@ -89,7 +92,7 @@ export async function startLightFlows(
 async function startResources(
   resources: readonly string[],
   namespace: string,
-  { kafka, directory }: Pick<HubSettings, 'kafka' | 'directory'>,
+  { kafka, directory, telemetry }: Pick<HubSettings, 'kafka' | 'directory' | 'telemetry'>,
 ): Promise<LocalHub> {
   const inNamespace = (text: string): string =>
     text.replace('metadata:\n', `metadata:\n  namespace: ${namespace}\n`);
@@ -97,7 +100,13 @@ async function startResources(
   if (read.problems.length > 0) throw new Error(read.problems.map(problemText).join('\n'));
   const hub = await LocalHub.start(
     { hub: undefined, ...read },
-    { directory: join(directory, namespace), kafka, addresses: new Map(), onProgress: () => undefined },
+    {
+      directory: join(directory, namespace),
+      kafka,
+      addresses: new Map(),
+      telemetry,
+      onProgress: () => undefined,
+    },
   );
   const deadline = performance.now() + 120_000;
   while (!hub.workers.every((worker) => worker.state === 'running')) {
