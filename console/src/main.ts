@@ -68,7 +68,8 @@ async function run(configuration: ConsoleConfiguration, file: string, log: Log):
   const ports = await health.start(configuration.health);
   const { host, port } = configuration.listen;
   // Without a login whoever reaches it may do everything.
-  await server.listen({ host: configuration.login === null ? loopback : host, port });
+  const isOpen = configuration.login === null || configuration.publicUrl === null;
+  await server.listen({ host: isOpen ? loopback : host, port });
   watch.start();
   ready = true;
   const listening = (server.server.address() as AddressInfo).port;

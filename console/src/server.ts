@@ -18,6 +18,7 @@ import type { Audit } from './audit.js';
 import { registerDeadLetters } from './dead-letter-routes.js';
 import { registerLive } from './live.js';
 import { registerMessages } from './message-routes.js';
+import { registerLogin } from './oidc.js';
 import { guardOrigin } from './origin-guard.js';
 import { Sessions } from './sessions.js';
 import { localUser, mustBe, type User } from './user.js';
@@ -127,6 +128,13 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     registerApi(api, parts, sessions);
     done();
   });
+  const { login } = configuration;
+  if (login !== null && publicUrl !== null) {
+    await server.register((auth, _options, done) => {
+      registerLogin(auth, { login, publicUrl, audit: parts.audit, log: parts.log });
+      done();
+    });
+  }
   await registerPage(server, parts.page ?? builtPage);
   return server;
 }

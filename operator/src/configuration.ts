@@ -16,6 +16,7 @@ const schema = z.strictObject({
     .string()
     .min(1)
     .default(`node ${workerNodeOptions.join(' ')} /app/workers/bin/ihub-worker.js`),
+  'console-command': z.string().min(1).default('node /app/console/bin/ihub-console.js'),
   'lease-namespace': z.string().min(1, 'is needed: the namespace of the Lease; POD_NAMESPACE in a pod'),
   'lease-name': z.string().min(1).default('integration-hub-operator'),
   /** Names this process in the Lease and in events. */
@@ -35,9 +36,10 @@ const schema = z.strictObject({
 type Settings = z.output<typeof schema>;
 
 /** The operator's configuration. */
-export interface Configuration extends Omit<Settings, 'read-nodes' | 'worker-command'> {
+export interface Configuration extends Omit<Settings, 'read-nodes' | 'worker-command' | 'console-command'> {
   readonly readNodes: boolean;
   readonly workerCommand: readonly string[];
+  readonly consoleCommand: readonly string[];
 }
 
 /** A flag or variable is wrong; the text says which and what it must be. */
@@ -84,10 +86,17 @@ export function readConfiguration(
     });
     throw new ConfigurationError(wrong.join('\n'));
   }
-  const { 'read-nodes': readNodes, 'worker-command': command, ...settings } = parsed.data;
+  const {
+    'read-nodes': readNodes,
+    'worker-command': workerCommand,
+    'console-command': consoleCommand,
+    ...settings
+  } = parsed.data;
+  const words = (command: string): string[] => command.split(' ').filter((word) => word !== '');
   return {
     ...settings,
     readNodes: readNodes === undefined ? settings.namespace === '' : readNodes === 'true',
-    workerCommand: command.split(' ').filter((word) => word !== ''),
+    workerCommand: words(workerCommand),
+    consoleCommand: words(consoleCommand),
   };
 }

@@ -96,6 +96,7 @@ export class Operator {
       forgetKafka: (key, but) => this.#forgetKafka(key, but),
       image: configuration['worker-image'],
       command: configuration.workerCommand,
+      consoleCommand: configuration.consoleCommand,
       statusEveryMs: configuration['status-every-ms'],
       now: Date.now,
     };

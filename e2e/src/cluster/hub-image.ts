@@ -10,7 +10,7 @@ import { packImage } from './image.js';
 export const HUB_IMAGE = 'docker.io/library/integration-hub:dev';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
-const PROGRAMS = ['workers', 'operator', 'cli'];
+const PROGRAMS = ['workers', 'operator', 'cli', 'console'];
 /** Of our packages, and the console's pages. */
 const SHIPPED = ['dist', 'bin', 'package.json', 'web/dist/site'];
 const DATA = ['schemas', 'mappings'];

@@ -23,6 +23,7 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
   const { owner, hub, stages, service, topicsReady, kafka, subject } = input;
   const { apiVersion, kind, metadata } = owner;
   const planned = new Set<string>();
+  const objects = new Set<string>();
   for (const stage of stages) {
     planned.add(stage.name);
     const rendered = renderStage({
@@ -31,8 +32,9 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
       ...(stage.role === 'listener' && service !== undefined && { service }),
       owner: { apiVersion, kind, name: metadata.name, uid: metadata.uid! },
       image: world.image,
-      command: world.command,
+      command: stage.role === 'console' ? world.consoleCommand : world.command,
     });
+    for (const { type, object } of rendered) objects.add(`${type.kind}/${object.metadata.name}`);
     // A worker must find its topics: were it to run before, a broker might make them as it likes, with one copy.
     // What runs already with this configuration is repaired all the same.
     if (!topicsReady && !isUnchanged(world, rendered)) continue;
@@ -42,12 +44,9 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
   }
   const idle = idleStages(world, input, kafka, planned);
   for (const { type, object } of ownedObjects(world, subject.key)) {
-    const stage = object.metadata.name;
-    if (planned.has(stage)) {
-      // A stage without ports has no Service.
-      const hasPorts = stages.some(({ name, ports }) => name === stage && ports.length > 0);
-      if (type !== resourceTypes.service || hasPorts) continue;
-    } else if (!idle.has(stage)) continue;
+    const { name } = object.metadata;
+    // Of a stage that is planned, what it has no more goes, such as the Service of one without ports.
+    if (objects.has(`${type.kind}/${name}`) || !(planned.has(name) || idle.has(name))) continue;
     await world.applier.remove(type, object, 'it is no longer planned');
   }
 }

@@ -25,6 +25,8 @@ export interface World {
   /** The workers' image, where the Hub names none, and the program in it. */
   readonly image: string;
   readonly command: readonly string[];
+  /** The console's program. */
+  readonly consoleCommand: readonly string[];
   /** How often backlogs are measured for the status, in milliseconds. */
   readonly statusEveryMs: number;
   /** The time, as Date.now(). */

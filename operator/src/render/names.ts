@@ -40,6 +40,12 @@ export function selectorLabels(stageName: string): Record<string, string> {
   return { 'app.kubernetes.io/name': 'integration-hub', 'app.kubernetes.io/instance': stageName };
 }
 
+/** Labels of the pods of all stages. */
+export const workerSelector: Readonly<Record<string, string>> = {
+  'app.kubernetes.io/name': 'integration-hub',
+  'app.kubernetes.io/managed-by': 'integration-hub-operator',
+};
+
 /** All labels of a stage's objects. */
 export function stageLabels(stage: Pick<Stage, 'name' | 'role' | 'owner'>): Record<string, string> {
   const [kind, name] = stage.owner.split('/') as [OwnerKind, string];

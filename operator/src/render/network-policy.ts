@@ -5,8 +5,8 @@ import { selectorLabels } from './names.js';
 
 /**
  * What a stage's pods may be sent and may send: in, MLLP from anywhere (a listener's; hospitals are outside the
- * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, an archivist's PostgreSQL, and where telemetry
- * goes. By port, for the addresses behind names can't be written into a policy. Kubelet's probes are always let in.
+ * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, an archivist's PostgreSQL, where telemetry
+ * goes, and what the console asks: workers, PostgreSQL, the identity provider. By port, for the addresses behind names can't be written into a policy. Kubelet's probes are always let in.
  */
 export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   const { configuration, ports } = stage;
@@ -18,6 +18,15 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   ];
   if (configuration.role === 'sender') egress.push({ ports: [tcp(configuration.mllp.port)] });
   if (configuration.role === 'archivist') egress.push({ ports: [tcp(configuration.database.port)] });
+  if (configuration.role === 'console') {
+    const { archive, health, login } = configuration;
+    const reached = [
+      health.httpPort,
+      ...(archive ? [archive.database.port] : []),
+      ...(login ? [Number(new URL(login.issuer).port || 443)] : []),
+    ];
+    egress.push({ ports: [...new Set(reached)].map(tcp) });
+  }
   if (configuration.telemetry !== null)
     egress.push({ ports: [tcp(portOfUrl(configuration.telemetry.endpoint))] });
   return {

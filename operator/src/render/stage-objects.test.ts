@@ -224,6 +224,37 @@ describe('rendering of a stage', () => {
     });
   });
 
+  it('serves the console, lets it find workers, and rolls it for nothing that it reads again', () => {
+    const oidc = { issuer: 'https://login.example:8443/x', clientId: 'ihub', secretName: 'oidc', roles: {} };
+    const hub = hubOf({ console: { oidc, publicUrl: 'https://hub.example' } });
+    const render = (flowSpec: object): KubeObject[] => {
+      const stage = stagesOf(hub, flowSpec).find((one) => one.role === 'console')!;
+      return renderStage({ stage, hub, owner, image: 'ihub:1', command: ['node'] }).map(
+        ({ object }) => object,
+      );
+    };
+    const [one, two] = [render({}), render({ listener: { mllp: { port: 2599 }, charset: '8859/1' } })];
+    const find = (all: KubeObject[], kind: string, name = 'console'): KubeObject =>
+      all.find((object) => object.kind === kind && object.metadata.name === name)!;
+    expect(find(two, 'Deployment')).to.deep.equal(find(one, 'Deployment'));
+    expect(find(two, 'ConfigMap')).not.to.deep.equal(find(one, 'ConfigMap'));
+    expect(one.at(-1)!.kind).to.equal('Deployment');
+    expect(at(find(one, 'Service'), 'spec.ports')).to.deep.equal([
+      { name: 'console', port: 8080, targetPort: 'console', protocol: 'TCP' },
+    ]);
+    const workers = find(one, 'Service', 'hub-workers');
+    expect(at(workers, 'spec')).to.deep.include({ clusterIP: 'None', publishNotReadyAddresses: true });
+    const labels = at(objects('sender').get('Deployment')!, 'spec.template.metadata.labels');
+    expect(labels).to.include(at(workers, 'spec.selector'));
+    const tcp = (port: number): object => ({ protocol: 'TCP', port });
+    const egress = at(find(one, 'NetworkPolicy'), 'spec.egress') as object[];
+    expect(egress.at(-1)).to.deep.equal({ ports: [tcp(9001), tcp(8443)] });
+    const deployment = find(one, 'Deployment');
+    expect(at(deployment, 'spec.replicas')).to.equal(1);
+    expect(at(deployment, `${pod}.volumes.2.secret`)).to.include({ secretName: 'oidc' });
+    expect(at(deployment, `${pod}.containers.0.securityContext.readOnlyRootFilesystem`)).to.equal(true);
+  });
+
   it('gives an archivist its Secrets as files, the way to its database, and the Hub as owner', () => {
     const archive = {
       postgres: { host: 'db', port: 5433, secretName: 'db-user' },

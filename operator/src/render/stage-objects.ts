@@ -5,10 +5,16 @@ import type {
   V1PodSpec,
   V1ServiceSpec,
 } from '@kubernetes/client-node';
-import type { Hub, IntegrationFlow, Stage } from '@integration-hub/api';
+import {
+  workersService,
+  type Hub,
+  type IntegrationFlow,
+  type Stage,
+  type StageConfiguration,
+} from '@integration-hub/api';
 import { resourceTypes, type KubeObject, type Plain, type ResourceType } from '../kubernetes/object.js';
 import { networkPolicySpec } from './network-policy.js';
-import { annotations, hashOf, selectorLabels, stageLabels } from './names.js';
+import { annotations, hashOf, selectorLabels, stageLabels, workerSelector } from './names.js';
 import { podSpec } from './pod.js';
 
 export interface RenderInput {
@@ -36,8 +42,8 @@ export interface Rendered {
 }
 
 /**
- * Renders a stage: ServiceAccount, ConfigMap, NetworkPolicy, PodDisruptionBudget, for a listener a Service, and last
- * the Deployment. All have the stage's name.
+ * Renders a stage: ServiceAccount, ConfigMap, NetworkPolicy, PodDisruptionBudget, for a listener and the console a
+ * Service, and last the Deployment. All have the stage's name, but for the Service by which the console finds workers.
  */
 export function renderStage(input: RenderInput): Rendered[] {
   const { stage } = input;
@@ -49,9 +55,14 @@ export function renderStage(input: RenderInput): Rendered[] {
     made(input, resourceTypes.disruptionBudget, { spec: disruptionBudgetSpec(stage) }),
   ];
   if (stage.ports.length > 0) rendered.push(service(input));
+  if (stage.role === 'console') rendered.push(allWorkers(input));
   rendered.push(
     made(input, resourceTypes.deployment, {
-      spec: deploymentSpec(stage, podSpec(input, configurationFile), hashOf(configuration)),
+      spec: deploymentSpec(
+        stage,
+        podSpec(input, configurationFile),
+        hashOf(readAtStart(stage.configuration)),
+      ),
     }),
   );
   return rendered;
@@ -81,6 +92,27 @@ function made(
     ...content,
   };
   return { type, object };
+}
+
+/** What makes another process necessary where it changes: all but what the console reads again. */
+function readAtStart(configuration: StageConfiguration): unknown {
+  if (configuration.role !== 'console') return JSON.stringify(configuration, null, 2);
+  return { ...configuration, plan: undefined };
+}
+
+/** Its name has the addresses of all workers, ready or not: the console asks each of them. */
+function allWorkers(input: RenderInput): Rendered {
+  const { configuration } = input.stage;
+  const spec: Plain<V1ServiceSpec> = {
+    type: 'ClusterIP',
+    clusterIP: 'None',
+    publishNotReadyAddresses: true,
+    selector: workerSelector,
+    ports: [{ name: 'http', port: configuration.health.httpPort, targetPort: 'http', protocol: 'TCP' }],
+  };
+  const rendered = made(input, resourceTypes.service, { spec });
+  const name = workersService(input.hub.metadata.name, configuration.namespace).split('.')[0]!;
+  return { ...rendered, object: { ...rendered.object, metadata: { ...rendered.object.metadata, name } } };
 }
 
 function service(input: RenderInput): Rendered {
