@@ -125,7 +125,13 @@ describe('console', function () {
     });
 
     it('is served by its own name only, so that no other page’s name can be made to point to it', async () => {
-      for (const host of ['evil.example', `evil.example:${console.port}`, 'localhost', 'localhost:1', '']) {
+      for (const host of [
+        'evil.example',
+        `evil.example:${console.port}`,
+        'localhost',
+        'localhost:1',
+        '127.0.0.1.evil.example',
+      ]) {
         const answer = await browser.get('/api/overview', { host });
         expect([answer.status, host]).to.deep.equal([403, host]);
         expect(answer.json?.code ?? 'WRONG_HOST').to.equal('WRONG_HOST');
