@@ -11,8 +11,8 @@ export const HUB_IMAGE = 'docker.io/library/integration-hub:dev';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const PROGRAMS = ['workers', 'operator', 'cli', 'console'];
-/** Of our packages, and the console's pages. */
-const SHIPPED = ['dist', 'bin', 'package.json', 'web/dist/site'];
+/** Of our packages: programs, the tables of HL7's names, and the console's pages. */
+const SHIPPED = ['dist', 'bin', 'names', 'package.json', 'web/dist/site'];
 const DATA = ['schemas', 'mappings'];
 /** Nobody in particular, as in distroless images. */
 const USER = '65532';
