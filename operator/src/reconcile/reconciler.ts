@@ -378,7 +378,6 @@ function loadBalancerHosts(service: KubeObject | undefined): string[] {
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ hostname, ip }) => hostname ?? ip ?? []);
 }
 
-/** A listener's writes are no transaction, so each offset of a flow's received topic is a message. */
 /**
  * Who takes what a flow's listener writes: its transformer, else its destination's sender where no other flow writes
  * to that; in a topic that flows share, their messages can't be told apart.
@@ -397,6 +396,7 @@ function firstTaker(
   return undefined;
 }
 
+/** A listener's writes are no transaction, so each offset of a flow's received topic is a message. */
 function flowCounts({ ends, offsets, empty }: Backlogged): object {
   const received = Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
   const backlog = empty ? 0 : Number(offsets);
