@@ -1,6 +1,6 @@
 # Everything runs on the Node that package.json pins: npm puts it first on the PATH of its scripts.
 .DEFAULT_GOAL := help
-.PHONY: help install build lint format crds unit test e2e demo bench faults faults-long cluster cluster-down image kind screenshots clean
+.PHONY: help install build lint format crds unit test e2e demo bench memory faults faults-long cluster cluster-down image kind screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench: build ## Run the benchmarks, ours and peers side by side; ARGS="hl7 --jso
 	npm run --silent bench -- $(ARGS)
 
 FAULTS = npx --no-install node e2e/dist/faults/main.js --report .ihub/faults-report.json
+
+memory: build ## Send 10,000,000 messages and print each worker's memory on the way; ARGS="--messages 500000"
+	npx --no-install node bench/dist/memory.js $(ARGS)
 
 faults: build ## Break a hub over two zones in every way there is, under 200,000 messages; ARGS="--seed 6" (root)
 	$(FAULTS) --messages 200000 $(ARGS)
