@@ -1,6 +1,6 @@
 /**
  * Replays on a real road: real flows, a real Kafka, a real PostgreSQL, an archivist that is killed twice in the middle.
- * IHUB_REPLAY_MESSAGES says how many messages; the figures in docs/replay.md are of 100,000.
+ * IHUB_REPLAY_MESSAGES says how many messages; 400 where it says nothing.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
