@@ -116,6 +116,20 @@ describe('Delivery', () => {
     expect([asked, arrived.length]).to.deep.equal([2, 0]);
   });
 
+  it('waits to be confirmed on each new connection, and on no other', async () => {
+    answer = (socket) => socket.write(acknowledgement('AA'));
+    let confirmed = 0;
+    const confirm = (): Promise<void> => {
+      confirmed += 1;
+      return confirmed === 1 ? Promise.reject(new Error('another has it')) : Promise.resolve();
+    };
+    const send = (): Promise<Outcome | undefined> => delivery.deliver(message, () => true, confirm);
+    expect(String(await send().catch((error: unknown) => error))).to.equal('Error: another has it');
+    expect(arrived).to.have.length(0);
+    for (let times = 0; times < 2; times += 1) expect(await send()).to.deep.equal({ kind: 'delivered' });
+    expect(confirmed).to.equal(2);
+  });
+
   it('says that nobody is there, after one try', async () => {
     server.close();
     expect(await deliver()).to.include({ kind: 'failed', code: 'CONNECT_FAILED', unreachable: true });

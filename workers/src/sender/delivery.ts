@@ -37,12 +37,17 @@ export class Delivery {
 
   /**
    * Sends one message and waits for its acknowledgement; after a failure on a connection that was open, once more
-   * on a fresh one. Never rejects.
+   * on a fresh one. Rejects with what `confirm` rejects with only.
    * @param bytes the message
    * @param maySend asked at the last moment before the message goes out, for to connect may take long
+   * @param confirm waited for once a new connection is open: the network may have been away until then
    * @returns undefined where it was not sent because it must not be
    */
-  async deliver(bytes: Buffer, maySend: () => boolean): Promise<Outcome | undefined> {
+  async deliver(
+    bytes: Buffer,
+    maySend: () => boolean,
+    confirm: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<Outcome | undefined> {
     let controlId: string;
     try {
       controlId = expectedControlId(bytes);
@@ -50,9 +55,9 @@ export class Delivery {
       if (!(error instanceof MessageError)) throw error;
       return { kind: 'undeliverable', code: error.code, reason: error.message };
     }
-    const first = await this.#try(bytes, controlId, maySend);
+    const first = await this.#try(bytes, controlId, maySend, confirm);
     if (first?.kind !== 'failed' || first.unreachable) return first;
-    return (await this.#try(bytes, controlId, maySend)) ?? first;
+    return (await this.#try(bytes, controlId, maySend, confirm)) ?? first;
   }
 
   close(): void {
@@ -60,15 +65,27 @@ export class Delivery {
     this.#connection = undefined;
   }
 
-  async #try(bytes: Buffer, controlId: string, maySend: () => boolean): Promise<Outcome | undefined> {
+  async #try(
+    bytes: Buffer,
+    controlId: string,
+    maySend: () => boolean,
+    confirm: () => Promise<void>,
+  ): Promise<Outcome | undefined> {
     if (!maySend()) return undefined;
     const { mllp, ackTimeoutMs, destination } = this.#configuration;
     if (this.#connection && !(await this.#connection.isUsable())) this.close();
+    const isNew = this.#connection === undefined;
     try {
       this.#connection ??= await open(mllp);
     } catch (error) {
       if (!(error instanceof MllpError || error instanceof TlsFilesError)) throw error;
       return { kind: 'failed', code: codeOf(error), reason: error.message, unreachable: true };
+    }
+    try {
+      if (isNew) await confirm();
+    } catch (error) {
+      this.close();
+      throw error;
     }
     if (!maySend()) return undefined;
     try {

@@ -284,7 +284,9 @@ export class Sender implements Worker {
     if (span.isRecorded) span.set(this.#aboutDelivery(record, lane.failures + 1));
     let outcome: Outcome | undefined;
     try {
-      outcome = await delivery.deliver(record.value, mayGoOn);
+      // In a zone that is cut off a coordinator goes on answering heartbeats, and knows nothing of the group's new one;
+      // it can't store anything. So who has just reached the receiver again commits, to see whether it still counts.
+      outcome = await delivery.deliver(record.value, mayGoOn, () => this.#commit(batch, assigned));
       return outcome;
     } finally {
       span.end(outcome?.kind === 'delivered' ? undefined : (outcome ?? { code: 'NOT_SENT' }));
