@@ -35,15 +35,12 @@ const random = new Random(seed);
 const alone = values.fault === undefined ? FAULTS : values.fault.map(fault);
 /** Every fault alone, then two at once by chance: so many, and more until enough messages have gone and time is over. */
 function* steps(): Generator<readonly Fault[]> {
-  for (const one of alone) {
-    if (isInterrupted) return;
-    yield [one];
-  }
+  for (const one of alone) yield [one];
   const isEnough = (mixtures: number): boolean =>
     mixtures >= Number(values.mixed) &&
     acknowledged >= Number(values.messages) &&
     performance.now() - began >= Number(values.minutes) * 60_000;
-  for (let mixtures = 0; !isEnough(mixtures) && !isInterrupted; mixtures += 1) {
+  for (let mixtures = 0; !isEnough(mixtures); mixtures += 1) {
     const first = random.pick(alone);
     yield [first, random.pick(alone.length > 1 ? alone.filter((other) => other !== first) : FAULTS)];
   }
@@ -51,13 +48,6 @@ function* steps(): Generator<readonly Fault[]> {
 console.log(`faults: seed ${seed}`);
 const began = performance.now();
 let acknowledged = 0;
-let isInterrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    console.log('faults: ends after this step; once more, and it ends at once');
-    isInterrupted = true;
-  });
-}
 const report = await runFaults({
   seed,
   steps: steps(),
