@@ -14,6 +14,7 @@ export type ConsoleErrorCode =
   | 'KAFKA_AWAY'
   | 'LOGIN_FAILED'
   | 'PROVIDER_AWAY'
+  | 'NOT_BUILT'
   | 'INTERNAL';
 
 const statuses: Readonly<Record<ConsoleErrorCode, number>> = {
@@ -31,6 +32,7 @@ const statuses: Readonly<Record<ConsoleErrorCode, number>> = {
   KAFKA_AWAY: 503,
   LOGIN_FAILED: 403,
   PROVIDER_AWAY: 503,
+  NOT_BUILT: 503,
   INTERNAL: 500,
 };
 

@@ -22,7 +22,7 @@ export class IdentityProviderUnderTest {
   static async start(
     clientId: string,
     clientSecret: string,
-    redirectUri: string,
+    redirectUris: readonly string[],
   ): Promise<IdentityProviderUnderTest> {
     const port = await freePort();
     const issuer = `http://127.0.0.1:${port}`;
@@ -30,7 +30,7 @@ export class IdentityProviderUnderTest {
     const made = new IdentityProviderUnderTest(issuer, server);
     const accounts = new Map<string, Account>();
     const provider: Provider = new Provider(issuer, {
-      clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [redirectUri] }],
+      clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [...redirectUris] }],
       claims: { openid: ['sub'], profile: ['preferred_username', 'roles'] },
       conformIdTokenClaims: false,
       features: { devInteractions: { enabled: false } },

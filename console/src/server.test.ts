@@ -10,7 +10,7 @@ import {
   receivedTopic,
   deadLetterTopic,
 } from '@integration-hub/api';
-import { EmbeddedBroker, freePort, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
+import { EmbeddedBroker, freePorts, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
 import type { DeadLetter } from './api.js';
 import { Browser, ConsoleUnderTest, namespace, secret } from './console-under-test.js';
@@ -363,6 +363,8 @@ describe('console', function () {
   describe('with a login', () => {
     let provider: IdentityProviderUnderTest;
     let console: ConsoleUnderTest;
+    /** One whose sessions end soon. */
+    let brief: ConsoleUnderTest;
     const idleMs = 4_000;
 
     before(async () => {
@@ -379,31 +381,30 @@ describe('console', function () {
           mayReadContent: ['clinical'],
         },
       });
-      // The console’s port is known once it starts, and the provider must know it.
-      const port = await freePort();
-      const redirectUri = `http://localhost:${port}/auth/callback`;
-      provider = await IdentityProviderUnderTest.start('console', clientSecret, redirectUri);
-      console = await ConsoleUnderTest.start({
-        broker,
-        port,
-        change: (configuration) => ({
-          ...configuration,
-          publicUrl: `http://localhost:${port}`,
-          login: login(provider.issuer),
-          session: { idleMs, absoluteMs: 9_000 },
-        }),
+      const ports = await freePorts(2);
+      const callbacks = ports.map((port) => `http://localhost:${port}/auth/callback`);
+      provider = await IdentityProviderUnderTest.start('console', clientSecret, callbacks);
+      const sessions = [
+        { idleMs: 600_000, absoluteMs: 3_600_000 },
+        { idleMs, absoluteMs: 9_000 },
+      ];
+      const started = sessions.map((session, index) => {
+        const port = ports[index]!;
+        const own = { publicUrl: `http://localhost:${port}`, login: login(provider.issuer), session };
+        return ConsoleUnderTest.start({ broker, port, change: (one) => ({ ...one, ...own }) });
       });
+      [console, brief] = (await Promise.all(started)) as [ConsoleUnderTest, ConsoleUnderTest];
     });
     after(async () => {
-      await console.stop();
+      await Promise.all([console.stop(), brief.stop()]);
       await provider.stop();
     });
 
-    async function loggedIn(name: string, roles: readonly string[]): Promise<Browser> {
+    async function loggedIn(name: string, roles: readonly string[], at = console): Promise<Browser> {
       provider.account = { name, roles };
-      const browser = new Browser(console.url);
+      const browser = new Browser(at.url);
       const { status, url } = await browser.follow('/auth/login?page=/flows');
-      expect([status, url], url).to.deep.equal([404, `${console.url}/flows`]); // The test’s request asks for no page.
+      expect([status, url], url).to.deep.equal([404, `${at.url}/flows`]); // The test’s request asks for no page.
       await browser.session();
       return browser;
     }
@@ -514,7 +515,7 @@ describe('console', function () {
     });
 
     it('ends a session that nobody uses, and the pages that it has open', async () => {
-      const browser = await loggedIn('vi', ['hub-look']);
+      const browser = await loggedIn('vi', ['hub-look'], brief);
       const begun = performance.now();
       const live = await browser.get('/api/live');
       expect(live.text).to.include('event: overview').and.include('event: end');
@@ -523,7 +524,7 @@ describe('console', function () {
     });
 
     it('ends a session after its time however much it is used', async () => {
-      const browser = await loggedIn('vi', ['hub-look']);
+      const browser = await loggedIn('vi', ['hub-look'], brief);
       const begun = performance.now();
       while ((await browser.get('/api/overview')).status === 200) {
         expect(performance.now() - begun, 'it goes on for ever').to.be.lessThan(120_000);

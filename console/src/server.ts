@@ -191,6 +191,16 @@ function registerApi(api: FastifyInstance, parts: ServerParts, sessions: Session
       return { records, ...(next !== undefined && { next }) };
     },
   );
+  // Their pages are there; what answers them is not yet.
+  api.get('/api/alarms', () => {
+    throw new ConsoleError(
+      'NOT_BUILT',
+      'The console evaluates no alarms yet: Prometheus does, see docs/alerts.md.',
+    );
+  });
+  api.get('/api/replays', () => {
+    throw new ConsoleError('NOT_BUILT', 'Replays are not run from the console yet: use ihub replay.');
+  });
   registerMessages(api, parts);
   registerDeadLetters(api, parts);
   registerLive(api, { watch, sessions, needsLogin: configuration.login !== null });
