@@ -84,7 +84,8 @@ export const overview = z.strictObject({
   zones: z.array(zoneSummary),
   flows: z.array(flowSummary),
   destinations: z.array(destinationSummary),
-  alarms: z.strictObject({ firing: z.int(), silenced: z.int() }),
+  /** null: they are not evaluated here. */
+  alarms: z.strictObject({ firing: z.int(), silenced: z.int() }).nullable(),
 });
 
 export const roadStep = z.strictObject({

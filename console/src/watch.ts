@@ -106,7 +106,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
       zones: this.#kafka.zones(zones),
       flows: flows.map((flow) => this.#flow(flow)),
       destinations: destinations.map((destination) => this.#destination(destination)),
-      alarms: { firing: 0, silenced: 0 },
+      alarms: null,
     };
   }
 

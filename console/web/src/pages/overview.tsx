@@ -53,7 +53,7 @@ function Parts({ overview }: { overview: Overview }): JSX.Element {
   const waiting = [...flows, ...destinations];
   return (
     <>
-      <AlarmStrip alarms={overview.alarms} />
+      {overview.alarms !== null && <AlarmStrip alarms={overview.alarms} />}
       <Figures label={t('figures')}>
         <Figure name={t('received')}>
           <Rate value={sum(flows.map(({ receivedPerSecond }) => receivedPerSecond))} />
@@ -88,7 +88,7 @@ function Parts({ overview }: { overview: Overview }): JSX.Element {
   );
 }
 
-function AlarmStrip({ alarms }: { alarms: Overview['alarms'] }): JSX.Element {
+function AlarmStrip({ alarms }: { alarms: NonNullable<Overview['alarms']> }): JSX.Element {
   const { t } = useLanguage();
   const silenced = alarms.silenced > 0 && ` · ${t('alarmsSilenced', { count: alarms.silenced })}`;
   if (alarms.firing === 0) {

@@ -23,7 +23,7 @@ export function TopBar({ onLanguage }: { onLanguage: (code: LanguageCode) => voi
   const [theme, setTheme] = useState(chosenTheme);
   useEffect(() => setOpen(false), [path]);
 
-  const firing = overview?.alarms.firing ?? 0;
+  const firing = overview?.alarms?.firing ?? 0;
   const links: readonly (readonly [path: string, text: string, count?: number])[] = [
     ['/', t('overview')],
     ['/messages', t('messages')],
