@@ -32,7 +32,7 @@ const standIn = await ConsoleStandIn.start();
 const browser = await startChromium();
 await mkdir(TARGET, { recursive: true });
 try {
-  for (const { name, path, width = 1100, theme = 'light', language = 'en' } of PICTURES) {
+  for (const { name, path, width = 1000, theme = 'light', language = 'en' } of PICTURES) {
     const context = await browser.newContext({
       viewport: { width, height: 800 },
       colorScheme: theme,

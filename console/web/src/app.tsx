@@ -121,9 +121,7 @@ function ConnectionNotice(): JSX.Element {
   let text: string | undefined;
   if (connection === 'lost') {
     text =
-      heardAt === undefined
-        ? language.t('lostNever')
-        : language.t('lostNotice', { time: clock(heardAt, language) });
+      heardAt === undefined ? language.t('lostNever') : language.t('lostNotice', { time: clock(heardAt) });
   } else if (overview?.kafka === false) text = language.t('kafkaAway');
   return (
     <div role="status" class="connection">

@@ -1,24 +1,14 @@
 /** How figures and times are written: exactly enough to act on, and the same everywhere. */
-import type { Language } from './language.js';
+import type { Language, TextKey } from './language.js';
 
 /** To make a format takes longer than to use it, and a page of many flows writes thousands of figures at once. */
-const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+const formats = new Map<string, Intl.NumberFormat>();
 
 function numberFormat(locale: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  return kept(`number ${locale} ${JSON.stringify(options)}`, () => new Intl.NumberFormat(locale, options));
-}
-
-function timeFormat(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  return kept(`time ${locale} ${JSON.stringify(options)}`, () => new Intl.DateTimeFormat(locale, options));
-}
-
-function kept<Format extends Intl.NumberFormat | Intl.DateTimeFormat>(
-  key: string,
-  make: () => Format,
-): Format {
-  const made = (formats.get(key) as Format | undefined) ?? make();
-  formats.set(key, made);
-  return made;
+  const key = `${locale} ${JSON.stringify(options)}`;
+  const format = formats.get(key) ?? new Intl.NumberFormat(locale, options);
+  formats.set(key, format);
+  return format;
 }
 
 /** A count in full, with its thousands marked. */
@@ -39,19 +29,19 @@ export function percentage(share: number, { locale }: Language): string {
   }).format(share);
 }
 
+// The words of units are ours: not every browser has those of Welsh.
 const SPANS = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
-  ['second', 1],
+  ['unitDay', 86_400],
+  ['unitHour', 3_600],
+  ['unitMinute', 60],
+  ['unitSecond', 1],
 ] as const;
 
-/** A span by its two largest units: `3 min 20 sec`. */
-export function span(seconds: number, { locale }: Language): string {
-  const unit = (value: number, name: string): string =>
-    numberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
-  if (seconds < 1) return unit(Math.round(seconds * 1000), 'millisecond');
-  if (seconds < 10) return unit(Math.round(seconds * 10) / 10, 'second');
+/** A span by its two largest units: `3 min 20 s`. */
+export function span(seconds: number, language: Language): string {
+  const unit = (value: number, name: TextKey): string => language.t(name, { value: rate(value, language) });
+  if (seconds < 1) return unit(Math.round(seconds * 1000), 'unitMillisecond');
+  if (seconds < 10) return unit(seconds, 'unitSecond');
   const whole = Math.round(seconds);
   const at = SPANS.findIndex(([, length]) => whole >= length);
   const [largest, next] = [SPANS[at]!, SPANS[at + 1]];
@@ -60,20 +50,18 @@ export function span(seconds: number, { locale }: Language): string {
   return rest === 0 ? first : `${first} ${unit(rest, next![0])}`;
 }
 
-/** A time of day, to the second. */
-export function clock(at: Date, { locale }: Language): string {
-  return timeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(at);
+/** A time of day where the reader is: `17:04:09`. */
+export function clock(at: Date): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(':');
 }
 
-/** Day and time, to the millisecond where it has them and they are wanted. */
-export function moment(at: Date, { locale }: Language, withMilliseconds = false): string {
-  return timeFormat(locale, {
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    ...(withMilliseconds && { fractionalSecondDigits: 3 }),
-  }).format(at);
+/** Day and time where the reader is, as `ihub` writes them: `2026-11-21 17:04:09`, the same in every language. */
+export function moment(at: Date, withMilliseconds = false): string {
+  const day = [at.getFullYear(), twoDigits(at.getMonth() + 1), twoDigits(at.getDate())].join('-');
+  const milliseconds = withMilliseconds ? `.${String(at.getMilliseconds()).padStart(3, '0')}` : '';
+  return `${day} ${clock(at)}${milliseconds}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }

@@ -78,6 +78,11 @@ export const welsh: Welsh = {
   archiveOffCluster: 'Mewn clwstwr, gosodwch spec.archive ar yr Hub.',
   archiveOffReplays:
     'Gellir ailanfon negeseuon o’r storfa negeseuon, sydd wedi’i diffodd. Gellir ailanfon llythyrau marw hebddi.',
+  unitDay: '{{value}} diwrnod',
+  unitHour: '{{value}} awr',
+  unitMinute: '{{value}} mun',
+  unitSecond: '{{value}} eil',
+  unitMillisecond: '{{value}} ms',
   unknown: 'anhysbys',
   none: 'dim',
   noZone: 'dim parth wedi’i enwi',
@@ -225,6 +230,9 @@ export const welsh: Welsh = {
   noResults: 'Nid oes neges yn cyfateb',
   noResultsText:
     'Rhowch lai, neu gyfnod hwy. Mae’r hyn sy’n hŷn nag y mae’r storfa negeseuon yn ei gadw wedi mynd.',
+  noneSoFar: 'Dim hyd yma',
+  noneSoFarText:
+    'O’r negeseuon diweddaraf nid oes gan yr un y canlyniad hwn. Mae “Dangos rhagor” yn edrych ar rai hŷn.',
   receivedAt: 'Derbyniwyd am',
   sender: 'Anfonwr (MSH-3)',
   correlationIdWrong: 'Mae gan ddynodwr cydberthyn 36 nod, fel 0e45ea4b-7f1c-4b0a-9d3e-5a2b8c6d1f00.',

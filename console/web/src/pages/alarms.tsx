@@ -94,7 +94,7 @@ function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | 
       {override !== undefined && (
         <p class="notice">
           {t(override.kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
-            time: moment(new Date(override.until), language),
+            time: moment(new Date(override.until)),
             who: override.by,
             why: override.why,
           })}
@@ -201,7 +201,7 @@ function OverrideDialog(props: {
         </select>
       </label>
       <p class="hint">
-        {t('until')} {moment(until, language)}
+        {t('until')} {moment(until)}
       </p>
       <WhyField value={why} onInput={setWhy} />
       {error !== undefined && <Failure error={error} />}

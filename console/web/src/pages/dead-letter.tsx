@@ -66,7 +66,7 @@ function Parts({ detail, onHandled }: { detail: DeadLetterDetail; onHandled: () 
         <p class="notice">
           {t(handled.action === 'replayed' ? 'handledReplayed' : 'handledDropped', {
             who: handled.who,
-            time: moment(new Date(handled.at), language),
+            time: moment(new Date(handled.at)),
             why: handled.why,
           })}
         </p>

@@ -256,7 +256,7 @@ function HistoryTable({ points }: { points: History['points'] }): JSX.Element {
         <tbody>
           {points.toReversed().map(({ at, received, delivered, failed, p50Ms, p99Ms }) => (
             <tr key={at}>
-              <th scope="row">{clock(new Date(at), language)}</th>
+              <th scope="row">{clock(new Date(at))}</th>
               {[whole(received), whole(delivered), whole(failed), time(p50Ms), time(p99Ms)].map(
                 (text, index) => (
                   <td key={index} class="number">

@@ -177,7 +177,9 @@ function Differences({ differences }: { differences: readonly Difference[] }): J
             <th scope="row">
               <code>{path}</code>
             </th>
-            <td data-label={t('change')}>{t(kindOf(from, to))}</td>
+            <td class="whole-row" data-label={t('change')}>
+              {t(kindOf(from, to))}
+            </td>
             <td data-label={t('received')}>{from === undefined ? '–' : <del>{from}</del>}</td>
             <td data-label={t('sent')}>{to === undefined ? '–' : <ins>{to}</ins>}</td>
           </tr>

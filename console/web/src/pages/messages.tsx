@@ -140,7 +140,9 @@ function Found(props: { found: FoundMessages; isLoading: boolean; onMore: () => 
       }
     >
       {messages.length === 0 ? (
-        <Empty title={t('noResults')}>{t('noResultsText')}</Empty>
+        <Empty title={t(next === undefined ? 'noResults' : 'noneSoFar')}>
+          {t(next === undefined ? 'noResultsText' : 'noneSoFarText')}
+        </Empty>
       ) : (
         <table class="cards">
           <caption class="hidden">{t('results')}</caption>

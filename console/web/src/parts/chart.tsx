@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
-import { useLanguage } from '../language/language.js';
+import { clock } from '../language/numbers-and-times.js';
 
 export interface ChartLine {
   readonly name: string;
@@ -27,7 +27,6 @@ export function Chart(props: {
   lines: readonly ChartLine[];
   written: (value: number) => string;
 }): JSX.Element {
-  const { locale } = useLanguage();
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>();
   const data: UPlot.AlignedData = [
@@ -40,7 +39,7 @@ export function Chart(props: {
     const element = place.current!;
     const draw = (): void => {
       plot.current?.destroy();
-      plot.current = new UPlot(options(element, props, locale), data, element);
+      plot.current = new UPlot(options(element, props), data, element);
     };
     draw();
     const size = new ResizeObserver(() =>
@@ -59,7 +58,7 @@ export function Chart(props: {
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [names, locale]);
+  }, [names]);
   useEffect(() => plot.current?.setData(data));
   return (
     <figure class="chart">
@@ -81,12 +80,10 @@ export function Chart(props: {
 function options(
   element: HTMLElement,
   { lines, written }: { lines: readonly ChartLine[]; written: (value: number) => string },
-  locale: string,
 ): UPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string): string => style.getPropertyValue(name);
   const font = `12px ${style.fontFamily}`;
-  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
   const axis = {
     stroke: colour('--ink-soft'),
     font,
@@ -111,7 +108,11 @@ function options(
       })),
     ],
     axes: [
-      { ...axis, space: 70, values: (_plot, ticks) => ticks.map((at) => time.format(at * 1000)) },
+      {
+        ...axis,
+        space: 70,
+        values: (_plot, ticks) => ticks.map((at) => clock(new Date(at * 1000)).slice(0, 5)),
+      },
       { ...axis, size: 64, values: (_plot, ticks) => ticks.map(written) },
     ],
   };

@@ -20,11 +20,9 @@ export function Dialog(props: {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
   useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current!.showModal();
-    return () => {
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
-    };
+    const element = dialog.current!;
+    element.showModal();
+    return () => element.close();
   }, []);
   return (
     <dialog

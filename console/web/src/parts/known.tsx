@@ -50,22 +50,20 @@ export function Moment({
   at: string;
   withMilliseconds?: boolean;
 }): JSX.Element {
-  const language = useLanguage();
   return (
     <time dateTime={at} title={at}>
-      {moment(new Date(at), language, withMilliseconds)}
+      {moment(new Date(at), withMilliseconds)}
     </time>
   );
 }
 
 /** Of today only the time of day: what is looked at in passing is of today nearly always. */
 export function Lately({ at }: { at: string }): JSX.Element {
-  const language = useLanguage();
   const time = new Date(at);
   if (time.toDateString() !== new Date().toDateString()) return <Moment at={at} />;
   return (
     <time dateTime={at} title={at}>
-      {clock(time, language)}
+      {clock(time)}
     </time>
   );
 }
