@@ -189,6 +189,7 @@ export class ListenerConnection implements FrameSink {
     } catch (error) {
       // A fault of ours. The sender keeps the message; the connection ends, the worker goes on.
       service.log.error('a message could not be judged', { reasonCode: 'UNEXPECTED', ...errorShape(error) });
+      judging.end({ code: 'UNEXPECTED' });
       span.end({ code: 'UNEXPECTED' });
       this.#settle(unanswered, null);
       return;

@@ -222,6 +222,7 @@ export class Transformer implements Worker {
       const verdict = this.#deduplication?.judge(record, description, noted);
       if (verdict?.isDuplicate === true) {
         mapping.end();
+        span.set({ 'ihub.duplicate': true });
         return { description, duplicateOf: verdict.firstReceived, destinations: [], span, sending: [] };
       }
       const made = this.#transform(record.value);
