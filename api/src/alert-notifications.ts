@@ -13,8 +13,10 @@ const address = textMatching(
 );
 const leastSeverity = z
   .enum(['Critical', 'Warning'], 'must be Critical (of critical alarms only) or Warning (of all)')
-  .default('Warning')
-  .describe('Of what they are told: Critical, of critical alarms only; Warning, of all.');
+  .optional()
+  .describe('Of what they are told: Critical, of critical alarms only; Warning or absent, of all.');
+
+const told = (least: 'Critical' | 'Warning' | undefined) => least ?? 'Warning';
 
 const email = z.strictObject({
   host: textMatching(
@@ -140,13 +142,13 @@ export function notifierConfigurationOf(
               passwordFile: credential('password'),
               from: mail.from,
               to: mail.to,
-              leastSeverity: mail.leastSeverity,
+              leastSeverity: told(mail.leastSeverity),
             },
       webhooks: webhooks.map(({ name, url, secretName, leastSeverity: least }) => ({
         name,
         url,
         keyFile: `${secretsFolder}/${secretName}/key`,
-        leastSeverity: least,
+        leastSeverity: told(least),
       })),
     },
     secrets: [
