@@ -3,6 +3,8 @@
  * with every flow, and is read again when the file changes; all else is read once.
  */
 import { z } from 'zod';
+import { notifierConfiguration } from './alert-notifications.js';
+import { alertSettings } from './effective-alerts.js';
 import { listenerConfiguration } from './worker-configuration.js';
 import {
   archiveAccess,
@@ -47,6 +49,8 @@ export const consolePlan = z.strictObject({
   destinations: z.array(plannedDestination),
   /** The Hub's zones. */
   zones: z.array(text),
+  /** What is watched, of the Hub, flows and destinations. */
+  alerts: z.array(alertSettings),
   /** Where each worker's /metrics is, where that is known by heart (on a laptop); null: they are found by name. */
   workers: z.array(z.strictObject({ stage: text, host: text, port: tcpPort })).nullable(),
 });
@@ -80,6 +84,8 @@ export const consoleConfiguration = z.strictObject({
     .nullable(),
   session: z.strictObject({ idleMs: milliseconds, absoluteMs: milliseconds }),
   auditTopic: text,
+  /** Who is told of alarms. */
+  notifier: notifierConfiguration,
   /** null: there is none. */
   archive: archiveAccess.nullable(),
   /** A name whose addresses are those of all workers; null: `plan.workers` says where they are. */

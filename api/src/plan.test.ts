@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { consoleConfiguration } from './console-configuration.js';
 import type { Destination } from './destination.js';
 import type { Hub } from './hub.js';
 import type { IntegrationFlow } from './integration-flow.js';
@@ -77,6 +78,32 @@ describe('plan', () => {
       expect(read(wrong).join(), wrong).to.include('must be a URL without user, password and query');
     }
     expect(read('https://otel.example:4318/otlp')).to.deep.equal([]);
+  });
+
+  it('tells a console what is watched of the Hub, flows and destinations in use, and whom to tell', () => {
+    const email = 'email: {host: smtp, secretName: smtp, from: hub@a.example, to: [b@a.example]}';
+    const webhooks = 'webhooks: [{name: pager, url: "https://pager.example/hub", secretName: pager}]';
+    const alerts = `alerts: {backlogAge: {above: 10m}, notifications: {${email}, ${webhooks}}}`;
+    const given = hub(`{kafka: {bootstrapServers: ["kafka:9092"]}, console: {}, ${alerts}}`);
+    const own = 'destinations: [{name: mpi}], alerts: {errorRate: {above: 1}}';
+    const { stages } = plan(given, [flow('a', 2575, own)], [destination(), destination('unused')]);
+    const stage = stages.find(({ role }) => role === 'console')!;
+    expect(stage.secrets).to.deep.equal([
+      { name: 'smtp', keys: ['username', 'password'] },
+      { name: 'pager', keys: ['key'] },
+    ]);
+    // As its program reads it, from JSON.
+    const read = consoleConfiguration.parse(JSON.parse(JSON.stringify(stage.configuration)));
+    expect(read.notifier.email).to.include({ passwordFile: '/etc/ihub-secrets/smtp/password', port: 587 });
+    expect(read.plan.alerts.map(({ kind, name }) => `${kind}/${name}`)).to.deep.equal([
+      'Hub/hub',
+      'IntegrationFlow/a',
+      'Destination/mpi',
+    ]);
+    expect(read.plan.alerts[1]).to.deep.include({
+      hub: { backlogAge: { above: '10m' } },
+      own: { errorRate: { above: 1 } },
+    });
   });
 
   it('gives a Hub with an archive the events’ topic, and an archivist that reads all topics', () => {

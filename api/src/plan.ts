@@ -14,7 +14,9 @@ import {
   receivedTopic,
   replaysTopic,
 } from './topic-names.js';
+import { notifierConfigurationOf } from './alert-notifications.js';
 import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
+import { alertSettingsOf } from './effective-alerts.js';
 import type {
   ListenerConfiguration,
   SenderConfiguration,
@@ -110,7 +112,8 @@ export function plan(
     planDestination(hub, known.get(name)!, users, secretsFolder, topics, stages);
   }
   planArchive(hub, sound, secretsFolder, topics, stages);
-  planConsole(hub, sound, secretsFolder, topics, stages);
+  const used = [...inUse.keys()].map((name) => known.get(name)!);
+  planConsole(hub, sound, used, secretsFolder, topics, stages);
   return { topics, stages: stages.map((stage) => withTelemetrySecret(hub, stage)), problems };
 }
 
@@ -473,6 +476,7 @@ function archiveAccess(
 function planConsole(
   hub: Hub,
   flows: readonly IntegrationFlow[],
+  destinations: readonly Destination[],
   secretsFolder: string,
   topics: Topic[],
   stages: Stage[],
@@ -487,6 +491,8 @@ function planConsole(
   topics.push({ ...audit, config: { ...audit.config, 'retention.ms': '-1' } });
   const reached = archive && archiveAccess(archive, secretsFolder);
   const provider = tlsFiles(secretsFolder, undefined, oidc?.caSecretName);
+  const notifier = notifierConfigurationOf(hub, secretsFolder);
+  const watched = [hub, ...flows, ...destinations];
   stages.push({
     name: 'console',
     role: 'console',
@@ -498,6 +504,7 @@ function planConsole(
       ...(reached?.secrets ?? []),
       ...(oidc ? [{ name: oidc.secretName, keys: ['client-secret'] }] : []),
       ...provider.secrets,
+      ...notifier.secrets,
     ],
     configuration: {
       role: 'console',
@@ -523,9 +530,13 @@ function planConsole(
         : null,
       session: { idleMs: durationToMs(session.idle), absoluteMs: durationToMs(session.absolute) },
       auditTopic: audit.name,
+      notifier: notifier.configuration,
       archive: reached?.access ?? null,
       workers: { host: workersService(name, namespace), port: health.httpPort },
-      plan: consolePlan(flows, zones, stages),
+      plan: {
+        ...consolePlan(flows, zones, stages),
+        alerts: watched.map((resource) => alertSettingsOf(hub, resource).settings),
+      },
     },
   });
 }
@@ -539,7 +550,7 @@ function consolePlan(
   flows: readonly IntegrationFlow[],
   zones: readonly string[],
   stages: readonly Stage[],
-): ConsolePlan {
+): Omit<ConsolePlan, 'alerts'> {
   const configurations = stages.map(({ configuration }) => configuration);
   const ofRole = <R extends WorkerConfiguration['role']>(
     role: R,

@@ -34,6 +34,7 @@ export function registerLive(
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
+    let shown = '';
     const send = (): void => {
       if (needsLogin && !sessions.isAlive({ sessionId })) {
         raw.end('event: end\ndata: {}\n\n');
@@ -42,6 +43,9 @@ export function registerLive(
       // A page that does not read is not written to.
       if (raw.writableNeedDrain) return;
       raw.write(`event: overview\ndata: ${JSON.stringify(watch.overview())}\n\n`);
+      const alarms = JSON.stringify({ alarms: watch.alarms.alarms });
+      if (alarms !== shown) raw.write(`event: alarms\ndata: ${alarms}\n\n`);
+      shown = alarms;
       const flow = query.flow === undefined ? undefined : watch.flow(query.flow);
       if (flow !== undefined) raw.write(`event: flow\ndata: ${JSON.stringify(flow)}\n\n`);
     };

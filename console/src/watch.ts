@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Measurement } from '@integration-hub/alarms';
 import {
   type ConsoleConfiguration,
   consoleConfiguration,
@@ -20,6 +21,7 @@ import type {
   RoadStep,
   WorkerSummary,
 } from './api.js';
+import { AlarmWatch, known, missingZones } from './alarm-watch.js';
 import { DeadLetterIndex } from './dead-letter-index.js';
 import { History } from './history.js';
 import { KafkaWatch } from './kafka-watch.js';
@@ -34,6 +36,7 @@ const RECEIVED = 'ihub_messages_received_total';
 const TRANSFORMED = 'ihub_messages_transformed_total';
 const SENT = 'ihub_messages_sent_total';
 const RETRIES = 'ihub_delivery_failures_total';
+const REJECTED = 'ihub_messages_rejected_total';
 const SET_ASIDE = 'ihub_dead_letters_total';
 const LATENCY = 'ihub_delivery_seconds_bucket';
 const WAITING_SECONDS = 'ihub_oldest_waiting_seconds';
@@ -49,6 +52,7 @@ export interface WatchOptions {
 /** Emits `look` after each look. */
 export class Watch extends EventEmitter<{ look: [] }> {
   readonly deadLetters: DeadLetterIndex;
+  readonly alarms: AlarmWatch;
   readonly #configuration: ConsoleConfiguration;
   readonly #file: string;
   readonly #log: Log;
@@ -77,6 +81,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
     this.#kafka = new KafkaWatch(configuration, plan);
     this.#workers = new WorkerWatch(configuration.workers);
     this.deadLetters = new DeadLetterIndex(configuration, plan, log);
+    this.alarms = new AlarmWatch(configuration.notifier, log);
   }
 
   /** The flows and destinations that there are now. */
@@ -92,7 +97,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#ended, this.#kafka.stop(), this.deadLetters.stop()]);
+    await Promise.all([this.#ended, this.#kafka.stop(), this.deadLetters.stop(), this.alarms.stop()]);
   }
 
   overview(): Overview {
@@ -106,7 +111,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
       zones: this.#kafka.zones(zones),
       flows: flows.map((flow) => this.#flow(flow)),
       destinations: destinations.map((destination) => this.#destination(destination)),
-      alarms: null,
+      alarms: this.alarms.counts,
     };
   }
 
@@ -138,6 +143,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
       try {
         await this.#readPlan();
         this.#take(await this.#workers.look(this.#plan));
+        this.alarms.look(Date.now(), this.#plan.alerts, this.#measurements());
         this.emit('look');
       } catch (error) {
         this.#log.error('the console could not look at the hub', errorShape(error));
@@ -188,6 +194,56 @@ export class Watch extends EventEmitter<{ look: [] }> {
       if (isAnswered) this.#reachable.set(destination, true);
       else if (refusals.length > 0) this.#reachable.set(destination, false);
     }
+  }
+
+  /** What alarms are made of; the same that Prometheus' rules are made of (operator/src/render/alert-rules.ts). */
+  #measurements(): Measurement[] {
+    const { flows, destinations, zones } = this.#plan;
+    const grown = this.#looks.at(-1)?.grown ?? [];
+    const common = (summary: FlowSummary | DestinationSummary, stages: readonly string[]) => ({
+      name: summary.name,
+      ...known('oldestWaitingSeconds', summary.oldestWaitingSeconds),
+      ...known('backlog', summary.backlog),
+      ...(this.deadLetters.isComplete && known('deadLetters', summary.deadLetters)),
+      ...known('missingZones', missingZones(zones, stages, summary.workers)),
+      readiness: readinessOf(stages, summary.workers),
+    });
+    return [
+      {
+        kind: 'Hub',
+        name: this.#configuration.hub,
+        readiness: this.#kafka.answers
+          ? { ready: true }
+          : { ready: false, reason: 'Kafka does not answer the console.' },
+        ...(this.#kafka.answers && {
+          missingZones: this.#kafka.zones(zones).flatMap(({ name, redundant }) => (redundant ? [] : [name])),
+        }),
+        ...known('archiveLagSeconds', this.#latest(WAITING_SECONDS, { stage: 'archivist' })),
+      },
+      ...flows.map((flow): Measurement => {
+        const { name, listener, transformer } = flow;
+        const summary = this.#flow(flow);
+        const setAside = transformer ? sum(grown, SET_ASIDE, { flow: name, stage: transformer.stage }) : 0;
+        const failed = sum(grown, REJECTED, { flow: name }) + setAside;
+        const lastReceived = summary.lastReceivedAt === null ? null : Date.parse(summary.lastReceivedAt);
+        return {
+          kind: 'IntegrationFlow',
+          ...common(summary, [listener, ...(transformer ? [transformer.stage] : [])]),
+          messages: { handled: sum(grown, RECEIVED, { flow: name }), failed },
+          ...known('lastReceivedAt', lastReceived),
+        };
+      }),
+      ...destinations.map((destination): Measurement => {
+        const { name, sender } = destination;
+        const failed = sum(grown, RETRIES, { destination: name }) + sum(grown, SET_ASIDE, { stage: sender });
+        const handled = sum(grown, SENT, { destination: name }) + failed;
+        return {
+          kind: 'Destination',
+          ...common(this.#destination(destination), [sender]),
+          messages: { handled, failed },
+        };
+      }),
+    ];
   }
 
   #flow({ name, listener, transformer }: PlannedFlow): FlowSummary {
@@ -328,6 +384,15 @@ export class Watch extends EventEmitter<{ look: [] }> {
     );
     return values.length === 0 ? null : Math.max(...values);
   }
+}
+
+function readinessOf(
+  stages: readonly string[],
+  workers: readonly WorkerSummary[],
+): NonNullable<Measurement['readiness']> {
+  const idle = stages.filter((stage) => !workers.some((one) => one.stage === stage && one.ready));
+  if (idle.length === 0) return { ready: true };
+  return { ready: false, reason: `${idle.join(' and ')} has no ready worker that the console can see.` };
 }
 
 function matching(

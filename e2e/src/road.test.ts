@@ -9,6 +9,7 @@ import {
   receivedTopic,
 } from '@integration-hub/api';
 import { encodeFrame, Message, MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
+import { readExposition } from '@integration-hub/workers';
 import { flows, phwAsDelivered, samples } from './flows.js';
 import { Hospital, numbered } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
@@ -252,18 +253,20 @@ describe('the road of a message, on a real Kafka', function () {
       fetch(`http://127.0.0.1:${worker.httpPort}${path}`);
     expect((await get('/livez')).status).to.equal(200);
     expect((await get('/readyz')).status).to.equal(200);
-    const metrics = await (await get('/metrics')).text();
-    const value = (name: string, labels: string): number =>
-      Number(new RegExp(`^${name}\\{${labels}[^}]*,namespace="default"\\} (\\S+)$`, 'm').exec(metrics)?.[1]);
-    expect(value('ihub_messages_received_total', 'flow="phw-to-mpi",health_board="",peer="PHW"')).to.be.above(
-      0,
-    );
-    expect(value('ihub_messages_rejected_total', 'flow="phw-to-mpi",code="RULE"')).to.equal(3);
-    const started = value(
-      'ihub_worker_started_timestamp_seconds',
-      'role="listener",stage="phw-to-mpi-listener"',
-    );
-    expect(value('ihub_last_received_timestamp_seconds', 'flow="phw-to-mpi"'))
+    const exposed = readExposition(await (await get('/metrics')).text());
+    const value = (wanted: string, labels: Record<string, string>): number | undefined =>
+      exposed.find(
+        (sample) =>
+          sample.name === wanted &&
+          Object.entries({ namespace: 'default', ...labels }).every(
+            ([name, is]) => sample.labels[name] === is,
+          ),
+      )?.value;
+    const flow = 'phw-to-mpi';
+    expect(value('ihub_messages_received_total', { flow, health_board: '', peer: 'PHW' })).to.be.above(0);
+    expect(value('ihub_messages_rejected_total', { flow, code: 'RULE' })).to.equal(3);
+    const started = value('ihub_worker_started_timestamp_seconds', { flow, role: 'listener' })!;
+    expect(value('ihub_last_received_timestamp_seconds', { flow }))
       .to.be.above(started)
       .and.at.most(Date.now() / 1_000);
     const tcp = await raw(worker.tcpPort!);

@@ -19,11 +19,13 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   if (configuration.role === 'sender') egress.push({ ports: [tcp(configuration.mllp.port)] });
   if (configuration.role === 'archivist') egress.push({ ports: [tcp(configuration.database.port)] });
   if (configuration.role === 'console') {
-    const { archive, health, login } = configuration;
+    const { archive, health, login, notifier } = configuration;
     const reached = [
       health.httpPort,
       ...(archive ? [archive.database.port] : []),
       ...(login ? [Number(new URL(login.issuer).port || 443)] : []),
+      ...(notifier.email ? [notifier.email.port] : []),
+      ...notifier.webhooks.map(({ url }) => portOfUrl(url)),
     ];
     egress.push({ ports: [...new Set(reached)].map(tcp) });
   }
