@@ -90,7 +90,11 @@ export class Metrics {
       return value === undefined ? [] : [{ value }];
     };
     gauge('ihub_backlog_messages', 'Messages that wait to be transformed or delivered', count('backlog'));
-    gauge('ihub_dead_letters_open', 'Dead letters that are neither replayed nor dropped', count('deadLetters'));
+    gauge(
+      'ihub_dead_letters_open',
+      'Dead letters that are neither replayed nor dropped',
+      count('deadLetters'),
+    );
   }
 }
 
