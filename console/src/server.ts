@@ -25,6 +25,7 @@ import { registerLive } from './live.js';
 import { registerMessages } from './message-routes.js';
 import { registerLogin } from './oidc.js';
 import { guardOrigin } from './origin-guard.js';
+import { registerReplays } from './replay-routes.js';
 import { Sessions } from './sessions.js';
 import { localUser, mustBe, type User } from './user.js';
 import type { Watch } from './watch.js';
@@ -197,11 +198,17 @@ function registerApi(api: FastifyInstance, parts: ServerParts, sessions: Session
     },
   );
   api.get('/api/alarms', (): AlarmsAnswer => ({ alarms: [...watch.alarms.alarms] }));
-  // Their page is there; what answers it is not yet.
-  api.get('/api/replays', () => {
-    throw new ConsoleError('NOT_BUILT', 'Replays are not run from the console yet: use ihub replay.');
-  });
+  // An override stands on the resource, and the console may not write to Kubernetes.
+  for (const action of ['silence', 'tune']) {
+    api.post(`/api/alarms/:id/${action}`, () => {
+      throw new ConsoleError(
+        'NOT_BUILT',
+        'Alarms are silenced and tuned on their resource, with kubectl annotate: see docs/alerts.md.',
+      );
+    });
+  }
   registerMessages(api, parts);
+  registerReplays(api, parts);
   registerDeadLetters(api, parts);
   registerLive(api, { watch, sessions, needsLogin: configuration.login !== null });
 }
