@@ -13,6 +13,7 @@ export * from './event.js';
 export * from './hub.js';
 export * from './integration-flow.js';
 export * from './message-record.js';
+export * from './message-replay.js';
 export { apiVersion, resourceName } from './metadata.js';
 export * from './plan.js';
 export * from './problem.js';

@@ -208,7 +208,7 @@ describe('readResources', () => {
     [
       'a kind that is none of ours',
       flow('{}').replace('IntegrationFlow', 'Flow'),
-      'Flow/phw-to-mpi: kind is no kind of this API: use IntegrationFlow, Destination or Hub',
+      'Flow/phw-to-mpi: kind is no kind of this API: use IntegrationFlow, Destination, Hub or MessageReplay',
     ],
     ['a text that is no resource', 'hello', 'flows.yaml: is not a resource: apiVersion and kind are missing'],
   ];

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { destination, type Destination } from './destination.js';
 import { hub, type Hub } from './hub.js';
 import { integrationFlow, type IntegrationFlow } from './integration-flow.js';
+import { messageReplay, type MessageReplay } from './message-replay.js';
 import { apiVersion } from './metadata.js';
 import type { Problem } from './problem.js';
 
@@ -11,6 +12,7 @@ export interface Resources {
   readonly hubs: Hub[];
   readonly flows: IntegrationFlow[];
   readonly destinations: Destination[];
+  readonly replays: MessageReplay[];
 }
 
 /**
@@ -20,7 +22,9 @@ export interface Resources {
  * @param source file name or other origin, for problems that belong to no resource
  */
 export function readResources(text: string, source: string): Resources & { readonly problems: Problem[] } {
-  const read = { hubs: [], flows: [], destinations: [], problems: [] } as Resources & { problems: Problem[] };
+  const read = { hubs: [], flows: [], destinations: [], replays: [], problems: [] } as Resources & {
+    problems: Problem[];
+  };
   for (const document of parseAllDocuments(text)) {
     const [error] = document.errors;
     if (error) {
@@ -62,8 +66,12 @@ function readResource(value: unknown, source: string, into: Resources & { proble
       keep(hub, value, resource, into.hubs, into.problems);
       return;
     }
+    case 'MessageReplay': {
+      keep(messageReplay, value, resource, into.replays, into.problems);
+      return;
+    }
     default: {
-      const message = 'is no kind of this API: use IntegrationFlow, Destination or Hub';
+      const message = 'is no kind of this API: use IntegrationFlow, Destination, Hub or MessageReplay';
       into.problems.push({ code: 'UNKNOWN_KIND', resource, field: 'kind', message });
     }
   }

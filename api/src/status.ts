@@ -147,7 +147,23 @@ export const hubStatus = z
   })
   .describe(report);
 
+/** Status of a MessageReplay. */
+export const replayStatus = z
+  .strictObject({
+    observedGeneration: generation.optional(),
+    conditions: conditions('Complete'),
+    phase: z
+      .enum(['Pending', 'Running', 'Paused', 'Cancelled', 'Completed', 'Failed'])
+      .optional()
+      .describe('Where it is: Pending until the archivist has made its list.'),
+    total: count.optional().describe('Messages that it sends.'),
+    done: count.optional().describe('Of them, those that are dealt with.'),
+    leftOut: count.optional().describe('Messages that were chosen and can’t be sent.'),
+  })
+  .describe(report);
+
 export type Condition = z.output<typeof condition>;
 export type FlowStatus = z.output<typeof flowStatus>;
 export type DestinationStatus = z.output<typeof destinationStatus>;
 export type HubStatus = z.output<typeof hubStatus>;
+export type ReplayStatus = z.output<typeof replayStatus>;

@@ -2,8 +2,9 @@
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import type { Stage } from '@integration-hub/api';
+import { replayRequestValue, replaysTopic, type Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
+import { askForReplay, replayIdOf } from '@integration-hub/replay';
 import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
 import { LocalArchive } from './local-archive.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
@@ -86,6 +87,11 @@ export class LocalHub {
       archive: options.archive ? { port: 1, database: 'archive', secrets: directory } : undefined,
       consolePort,
     });
+    const { replays = [] } = manifests;
+    if (replays.length > 0 && !options.archive) {
+      const named = replays.map(({ metadata }) => `MessageReplay/${metadata.name}`).join(', ');
+      throw new UsageError(`${named} can’t be done without an archive: add --archive`);
+    }
     const lock = await takeLock(directory);
     let broker: EmbeddedBroker | undefined;
     let archive: LocalArchive | undefined;
@@ -110,11 +116,16 @@ export class LocalHub {
       const plan = planLocally(manifests, settings);
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);
-      const admin = await TopicAdmin.connect({
-        connection: { bootstrapServers: [...bootstrapServers], clientId: 'ihub-up' },
-      });
+      const connection = { bootstrapServers: [...bootstrapServers], clientId: 'ihub-up' };
+      const admin = await TopicAdmin.connect({ connection });
       try {
         await admin.ensureTopics(plan.topics);
+        for (const replay of replays) {
+          const id = replayIdOf(replay);
+          const topic = replaysTopic(replay.metadata.namespace);
+          const request = replayRequestValue(replay, id).toString();
+          await askForReplay(admin, connection, { id, topic, request });
+        }
       } finally {
         await admin.close();
       }

@@ -7,6 +7,7 @@ import {
   type Destination,
   type Hub,
   type IntegrationFlow,
+  type MessageReplay,
 } from '@integration-hub/api';
 import { UsageError } from './usage-error.js';
 
@@ -14,6 +15,8 @@ export interface Manifests {
   readonly hub: Hub | undefined;
   readonly flows: readonly IntegrationFlow[];
   readonly destinations: readonly Destination[];
+  /** Absent: none. */
+  readonly replays?: readonly MessageReplay[];
 }
 
 /**
@@ -34,14 +37,17 @@ export async function readManifests(paths: readonly string[]): Promise<Manifests
   const hubs = read.flatMap((one) => one.hubs);
   if (hubs.length > 1) throw new UsageError(`${path} holds ${hubs.length} Hub resources: there can be one`);
   const destinations = read.flatMap((one) => one.destinations);
-  const namespaces = new Set([...flows, ...destinations].map((resource) => resource.metadata.namespace));
+  const replays = read.flatMap((one) => one.replays);
+  const namespaces = new Set(
+    [...flows, ...destinations, ...replays].map((resource) => resource.metadata.namespace),
+  );
   if (namespaces.size > 1) {
     const names = [...namespaces].sort().join(', ');
     throw new UsageError(
       `${path} holds resources of several namespaces (${names}): run them one namespace at a time`,
     );
   }
-  return { hub: hubs[0], flows, destinations };
+  return { hub: hubs[0], flows, destinations, replays };
 }
 
 async function manifestFiles(path: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** The three CustomResourceDefinitions. */
+/** The CustomResourceDefinitions. */
 import {
   apiVersion,
   celKey,
@@ -8,6 +8,8 @@ import {
   hub,
   hubStatus,
   integrationFlow,
+  messageReplay,
+  replayStatus,
   resourceName,
   type CelValidation,
 } from '@integration-hub/api';
@@ -135,6 +137,37 @@ const kinds: readonly Kind[] = [
         description: 'Flows that are ready.',
       },
       ...lastColumns,
+    ],
+  },
+  {
+    kind: 'MessageReplay',
+    plural: 'messagereplays',
+    shortName: 'replay',
+    schema: messageReplay,
+    status: replayStatus,
+    columns: [
+      { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where it is.' },
+      { name: 'Done', type: 'integer', jsonPath: '.status.done', description: 'Messages dealt with.' },
+      { name: 'Total', type: 'integer', jsonPath: '.status.total', description: 'Messages that it sends.' },
+      {
+        name: 'Left out',
+        type: 'integer',
+        jsonPath: '.status.leftOut',
+        description: 'Messages that can’t be sent.',
+      },
+      {
+        name: 'Age',
+        type: 'date',
+        jsonPath: '.metadata.creationTimestamp',
+        description: 'Time since it was made.',
+      },
+      {
+        name: 'Message',
+        type: 'string',
+        jsonPath: '.status.conditions[?(@.type=="Complete")].message',
+        description: 'Why it is complete or not.',
+        priority: 1,
+      },
     ],
   },
 ];

@@ -29,7 +29,7 @@ describe('the overlays', function () {
 
   before(async () => {
     api = await startApiServer();
-    const files = ['hubs', 'destinations', 'integrationflows'].map(
+    const files = ['hubs', 'destinations', 'integrationflows', 'messagereplays'].map(
       (name) => `--filename=${folder(`crds/${name}.yaml`)}`,
     );
     await kubectl(['apply', '--server-side', ...files]);

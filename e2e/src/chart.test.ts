@@ -17,7 +17,7 @@ import { until } from './hub-under-test.js';
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const chart = join(project, 'charts/integration-hub');
 const namespace = 'integration-hub';
-const crds = ['hubs', 'destinations', 'integrationflows'];
+const crds = ['hubs', 'destinations', 'integrationflows', 'messagereplays'];
 const hubApi = 'integrationhub.dev/v1alpha1/Hub';
 
 interface Rule {

@@ -1,8 +1,12 @@
 import {
   deadLetterTopic,
   eventsTopic,
+  readReplayRequest,
   replaysTopic,
+  replayStateKey,
   type ArchivistConfiguration,
+  type ReplayRequest,
+  type ReplayStateRecord,
 } from '@integration-hub/api';
 import { consumeBatches, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
@@ -120,6 +124,47 @@ describe('operator, of a Hub with an archive', function () {
     await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-of-zone-a', labels } });
     await cluster.readyPod(ns, 'archivist', 'zone-a');
     await cluster.awaitReason(['Hub', ns, 'hub'], 'Archiving', 'Archiving');
+  });
+
+  it('asks the archivist for what a MessageReplay says, and reports what that tells', async () => {
+    const spec = {
+      selection: { flow: 'one', from: '2026-11-20T09:00:00Z' },
+      reason: 'INC-4711',
+      requestedBy: 'siân',
+    };
+    const metadata = { name: 'again', namespace: ns };
+    const replay = (change: object): Promise<unknown> =>
+      cluster.apply({ apiVersion, kind: 'MessageReplay', metadata, spec: { ...spec, ...change } });
+    await replay({});
+    const topic = replaysTopic(ns);
+    const asked = async (): Promise<ReplayRequest | undefined> => {
+      const records = await admin.readAll(topic);
+      return records.map(({ value }) => readReplayRequest(value)).findLast((one) => one !== undefined);
+    };
+    await until('it is asked for', async () => (await asked()) !== undefined, 30_000);
+    const { uid } = (await cluster.get('MessageReplay', ns, 'again'))!.metadata;
+    expect(await asked()).to.deep.include({ id: uid, name: 'again', namespace: ns });
+    await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Pending', 30_000);
+
+    const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
+    const producer = new GatheringProducer({ connection });
+    const tell = async (state: ReplayStateRecord['state'], done: number): Promise<void> => {
+      const record = { version: 1, id: uid, state, total: 10, done, leftOut: 0, error: '' };
+      const value = Buffer.from(JSON.stringify(record));
+      await producer.produce({ topic, key: replayStateKey(uid), value, headers: {} });
+    };
+    await tell('running', 0);
+    await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Running', 30_000);
+    await replay({ paused: true });
+    await until('it is asked to wait', async () => (await asked())!.spec.paused, 30_000);
+    await tell('completed', 10);
+    await producer.close();
+    await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Completed', 30_000);
+    expect((await cluster.get('MessageReplay', ns, 'again'))!.status).to.deep.include({
+      ...{ phase: 'Completed', total: 10, done: 10, leftOut: 0 },
+    });
+    const refused: unknown = await replay({ reason: 'another' }).catch((error: unknown) => error);
+    expect(String(refused)).to.include('it is on record');
   });
 
   it('keeps a flow that is deleted until the archivist has taken what is in its topics', async () => {

@@ -14,6 +14,7 @@ import {
   type ZoneLook,
   type ZonesState,
 } from '@integration-hub/kafka';
+import { askForReplay, type ReplayTold, type ReplayWanted } from '@integration-hub/replay';
 import { OpenDeadLetters } from './open-dead-letters.js';
 import { hashOf } from './render/names.js';
 
@@ -25,6 +26,8 @@ export interface Wish {
   readonly backlogs: readonly { readonly group: string; readonly topic: string }[];
   /** Whose letters are to be counted with which nothing has been done yet. */
   readonly deadLetters?: string;
+  /** A replay that is asked for, and whose state is of interest. */
+  readonly replay?: ReplayWanted;
   /** How often all this is measured, in milliseconds; less often where Kafka takes long to answer for everybody. */
   readonly everyMs: number;
   /** The zones that Kafka should have brokers in. */
@@ -79,6 +82,8 @@ export class HubKafka {
   >();
   readonly #backlogs = new Map<string, Backlog>();
   readonly #counts = new Map<string, { readonly letters: OpenDeadLetters; at: number }>();
+  /** By the id of the replay. */
+  readonly #replays = new Map<string, ReplayTold & { readonly at: number }>();
   /** How long the last measuring for everybody took, in milliseconds. */
   #passMs = 0;
   #brokers: number | undefined;
@@ -168,6 +173,11 @@ export class HubKafka {
   /** The last measure, if any. */
   backlog(group: string, topic: string): Backlog | undefined {
     return this.#backlogs.get(`${group} ${topic}`);
+  }
+
+  /** What was last told of a replay, if it was looked for. */
+  replay(id: string): ReplayTold | undefined {
+    return this.#replays.get(id);
   }
 
   /** Stops all work, at the latest when an attempt to reach Kafka has ended. */
@@ -342,7 +352,7 @@ export class HubKafka {
   }
 
   /** @returns whether something is otherwise than before, or somebody waits for the measure itself */
-  async #measureFor({ backlogs, deadLetters, everyMs }: Wish): Promise<boolean> {
+  async #measureFor({ backlogs, deadLetters, replay, everyMs }: Wish): Promise<boolean> {
     const isDue = (measuredAt: number | undefined): boolean =>
       measuredAt === undefined || Date.now() - measuredAt >= this.#intervalMs(everyMs) * 0.9;
     let changed = false;
@@ -361,7 +371,18 @@ export class HubKafka {
       this.#counts.set(deadLetters, { letters, at: Date.now() });
       changed ||= letters.count !== former;
     }
+    if (replay !== undefined && isDue(this.#replays.get(replay.id)?.at)) {
+      const former = this.#replays.get(replay.id);
+      const told = await this.#ask(replay);
+      this.#replays.set(replay.id, { ...told, at: Date.now() });
+      changed ||= !isDeepStrictEqual({ ...former, at: 0 }, { ...told, at: 0 });
+    }
     return changed;
+  }
+
+  #ask(replay: ReplayWanted): Promise<ReplayTold> {
+    const { bootstrapServers, log } = this.#options;
+    return askForReplay(this.#admin!, { bootstrapServers, clientId: 'ihub-operator' }, replay, log);
   }
 
   #intervalMs(everyMs: number): number {
@@ -390,7 +411,7 @@ export class HubKafka {
   #untilDueMs(): number {
     const now = Date.now();
     let next = now + this.#recheckMs;
-    for (const { topics, backlogs, deadLetters, everyMs } of this.#wishes.values()) {
+    for (const { topics, backlogs, deadLetters, replay, everyMs } of this.#wishes.values()) {
       for (const topic of topics) {
         const checked = this.#checked.get(topic.name);
         const againMs = checked?.failure === undefined ? this.#recheckMs : reconnectMs;
@@ -399,6 +420,7 @@ export class HubKafka {
       const measured = [
         ...backlogs.map(({ group, topic }) => this.#backlogs.get(`${group} ${topic}`)?.measuredAt),
         ...(deadLetters === undefined ? [] : [this.#counts.get(deadLetters)?.at]),
+        ...(replay === undefined ? [] : [this.#replays.get(replay.id)?.at]),
       ];
       for (const at of measured) next = Math.min(next, (at ?? now) + this.#intervalMs(everyMs));
     }

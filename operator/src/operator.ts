@@ -29,7 +29,7 @@ const backOffMs = [250, 60_000] as const;
 const hungAfterMs = 300_000;
 
 /** The resources that people write. */
-const ownTypes = [resourceTypes.hub, resourceTypes.destination, resourceTypes.flow];
+const ownTypes = [resourceTypes.hub, resourceTypes.destination, resourceTypes.flow, resourceTypes.replay];
 
 export interface OperatorOptions {
   readonly configuration: Configuration;
@@ -335,7 +335,7 @@ export class Operator {
       former !== undefined &&
       intentOf(object) === intentOf(former) &&
       object.metadata.uid === former.metadata.uid;
-    if (!isStatusOnly) this.#world.plans.invalidate(namespace);
+    if (!isStatusOnly && kind !== 'MessageReplay') this.#world.plans.invalidate(namespace);
     this.#queue.add(key);
     if (kind === 'IntegrationFlow') {
       for (const hub of this.#cache(resourceTypes.hub).indexed(namespace)) {
@@ -347,7 +347,7 @@ export class Operator {
         for (const { name } of destinations) this.#queue.add(keyOf(namespace, 'Destination', name));
       }
     } else if (kind === 'Hub' && !isStatusOnly) {
-      for (const type of [resourceTypes.flow, resourceTypes.destination]) {
+      for (const type of [resourceTypes.flow, resourceTypes.destination, resourceTypes.replay]) {
         for (const other of this.#cache(type).indexed(namespace)) {
           this.#queue.add(keyOf(namespace, other.kind, other.metadata.name));
         }

@@ -7,11 +7,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
+  apiVersion,
   eventsTopic,
+  messageReplay,
+  type MessageReplay,
   readDescription,
+  readReplayRequest,
   receivedTopic,
   outboundTopic,
   recordHeaders,
+  replayRequestValue,
   replaysTopic,
 } from '@integration-hub/api';
 import { EmbeddedBroker, GatheringProducer, type IncomingRecord, TopicAdmin } from '@integration-hub/kafka';
@@ -24,6 +29,7 @@ import {
   type StepToWrite,
 } from '@integration-hub/store';
 import { expect } from 'chai';
+import { applyRequest, replayIdOf } from './replay-requests.js';
 import {
   cancelReplay,
   pauseReplay,
@@ -349,5 +355,36 @@ describe('A replay', function () {
     for (let tries = 0; (await told()).length < all.length && tries < 200; tries += 1) await sleep(100);
     expect(await told()).to.deep.equal(all);
     await end(runner, 'SIGTERM');
+  });
+
+  it('is made, paused and ended as a MessageReplay asks, and fails where it can’t be made', async () => {
+    const replay = (name: string, spec: object): MessageReplay =>
+      messageReplay.parse({
+        apiVersion,
+        kind: 'MessageReplay',
+        metadata: { name, namespace },
+        spec: { selection: { flow: 'full' }, reason: decision.why, requestedBy: decision.who, ...spec },
+      });
+    const ask = async (name: string, spec: object): Promise<Replay> => {
+      const wanted = replay(name, spec);
+      const id = replayIdOf(wanted);
+      await applyRequest(sources, readReplayRequest(replayRequestValue(wanted, id))!);
+      return archive.replays.get(id);
+    };
+    expect(await ask('one', {})).to.include({
+      state: 'running',
+      total: fullCount,
+      name: 'one',
+      stage: 'received',
+    });
+    // Nobody runs it here. Asked once more, it is the same.
+    expect(await ask('one', {})).to.include({ state: 'running', total: fullCount });
+    expect(await ask('one', { paused: true })).to.include({ state: 'paused' });
+    expect(await ask('one', { cancelled: true })).to.include({ state: 'cancelled', done: 0 });
+    expect(await ask('one', {})).to.include({ state: 'cancelled' });
+    const none = await ask('none', { selection: { flow: 'none', until: '2026-11-20T09:00:00Z' } });
+    expect(none).to.include({ state: 'failed', total: 0 });
+    expect(none.error).to.include('nothing to replay');
+    expect((await ask('nowhere', { to: 'nowhere' })).error).to.include('no topic ihub.test.nowhere.outbound');
   });
 });

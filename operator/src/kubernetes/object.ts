@@ -53,6 +53,7 @@ export const resourceTypes = {
   hub: namespaced(ours, 'Hub', 'hubs'),
   flow: namespaced(ours, 'IntegrationFlow', 'integrationflows'),
   destination: namespaced(ours, 'Destination', 'destinations'),
+  replay: namespaced(ours, 'MessageReplay', 'messagereplays'),
   deployment: namespaced('apps/v1', 'Deployment', 'deployments'),
   service: namespaced('v1', 'Service', 'services'),
   configMap: namespaced('v1', 'ConfigMap', 'configmaps'),

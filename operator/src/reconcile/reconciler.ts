@@ -21,6 +21,7 @@ import {
   zonesFinding,
   type Way,
 } from './findings.js';
+import { reconcileReplay } from './replay.js';
 import { applyStages, leftoverStages, type StagesInput } from './stages.js';
 import type { StageState } from './stage-state.js';
 import { writeStatus } from './status.js';
@@ -34,6 +35,7 @@ const typesOf: Readonly<Record<string, ResourceType>> = {
   IntegrationFlow: resourceTypes.flow,
   Destination: resourceTypes.destination,
   Hub: resourceTypes.hub,
+  MessageReplay: resourceTypes.replay,
 };
 
 export class Reconciler {
@@ -60,6 +62,7 @@ export class Reconciler {
     }
     if (this.#isPaused(subject, resource)) return this.#pause(type, resource);
     if (subject.kind === 'Hub') return this.#hub(subject, resource);
+    if (subject.kind === 'MessageReplay') return reconcileReplay(this.#world, subject, resource);
     if (resource.metadata.deletionTimestamp !== undefined) {
       return subject.kind === 'IntegrationFlow'
         ? this.#drains.flow(subject, type, resource)

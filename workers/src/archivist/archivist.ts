@@ -8,9 +8,9 @@
  * It runs replays as well: it has the archive and Kafka at hand, and is started again whenever it dies.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ArchivistConfiguration } from '@integration-hub/api';
+import { readReplayRequest, type ArchivistConfiguration, type ReplayRequest } from '@integration-hub/api';
 import { type Consumer, type IncomingBatch } from '@integration-hub/kafka';
-import { ReplayRunner } from '@integration-hub/replay';
+import { applyRequest, ReplayRunner } from '@integration-hub/replay';
 import { type Archive, ArchiveError, dayOf, openArchive, type StepToWrite } from '@integration-hub/store';
 import { consumeStage } from '../consume-stage.js';
 import { kafkaLog } from '../kafka-log.js';
@@ -70,8 +70,39 @@ export class Archivist implements Worker {
     await this.#closeArchive();
   }
 
+  /** What MessageReplays ask for. */
+  async #takeRequests(batch: IncomingBatch): Promise<void> {
+    for (const { value } of batch.records) {
+      const request = readReplayRequest(value);
+      if (request !== undefined && !(await this.#apply(batch, request))) return;
+    }
+    const { offset } = batch.records.at(-1)!;
+    await batch.commit(offset + 1n);
+    batch.resolve(offset);
+  }
+
+  /** @returns false where the batch is not ours any more, or the worker stops */
+  async #apply(batch: IncomingBatch, request: ReplayRequest): Promise<boolean> {
+    const { kafka, stage } = this.#configuration;
+    const connection = { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-replays` };
+    for (let waitMs = firstWaitMs; ; waitMs = Math.min(longestWaitMs, 2 * waitMs)) {
+      if (!batch.isCurrent() || this.#stopping.signal.aborted) return false;
+      try {
+        await applyRequest({ archive: await this.#opened(), connection }, request);
+        return true;
+      } catch (error) {
+        this.#parts.log.warn('a MessageReplay can’t be taken at present', {
+          replay: request.id,
+          ...errorShape(error),
+        });
+        await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+
   async #take(batch: IncomingBatch): Promise<void> {
     const { records, topic } = batch;
+    if (topic === this.#configuration.replaysTopic) return this.#takeRequests(batch);
     const oldest = this.#oldestDay();
     let from = 0;
     while (from < records.length) {
