@@ -39,6 +39,23 @@ export function immutable<S extends z.ZodType>(schema: S, message: string): S {
   return addCel(schema, { rule: 'self == oldSelf', message });
 }
 
+/** The schema of an object of which given fields, which may be absent, can't be changed, added or taken away. */
+export function immutableFields<S extends z.ZodType>(
+  schema: S,
+  fields: readonly string[],
+  message: string,
+): S {
+  return fields.reduce(
+    (checked, field) =>
+      addCel(checked, {
+        rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+        message,
+        fieldPath: `.${field}`,
+      }),
+    schema,
+  );
+}
+
 /** A text of at most so many characters that matches a pattern which JavaScript and RE2 read alike. */
 export function textMatching(pattern: RegExp, longest: number, message: string): z.ZodString {
   const schema = z.string().max(longest).regex(pattern, message);

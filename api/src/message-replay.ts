@@ -1,6 +1,7 @@
 /** `MessageReplay`: messages of the archive that are sent again, once. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { immutable, textMatching } from './cel-rule.js';
+import { immutable, immutableFields, textMatching, withRule } from './cel-rule.js';
 import { apiVersion, metadata, resourceName } from './metadata.js';
 
 const oneLine = (longest: number): z.ZodString =>
@@ -12,7 +13,7 @@ const time = textMatching(
   'must be a time in UTC such as 2026-11-20T09:00:00Z',
 );
 
-const selection = z.strictObject({
+const criteria = z.strictObject({
   flow: resourceName.optional().describe('Messages of this IntegrationFlow.'),
   messageType: oneLine(20).optional().describe('Of this type: MSH-9.1 and 9.2, such as ADT^A31.'),
   controlId: oneLine(199).optional().describe('With this MSH-10.'),
@@ -32,53 +33,80 @@ const selection = z.strictObject({
     .describe('One of these.'),
 });
 
+const selection = withRule(
+  withRule(criteria, {
+    cel: 'has(self.flow) || has(self.messageType) || has(self.controlId) || has(self.from) || has(self.until) || has(self.correlationIds)',
+    holds: (chosen) => Object.values(chosen).some((value) => value !== undefined),
+    message: 'must not be empty, which would be every message of the archive: say which, at least from when',
+  }),
+  {
+    cel: '!has(self.from) || !has(self.until) || self.from < self.until',
+    holds: ({ from, until }) => from === undefined || until === undefined || from < until,
+    message: 'must be later than from',
+    field: 'until',
+  },
+);
+
+const onRecord = 'can’t be changed: it is on record';
+const madeOnce = 'can’t be changed: the list is made once; make another MessageReplay';
+
+const spec = immutableFields(
+  withRule(
+    z.strictObject({
+      selection: immutable(selection, madeOnce).describe(
+        'Which messages; all that is given must hold. The list is made once, when the replay starts.',
+      ),
+      stage: immutable(
+        z.enum(
+          ['Received', 'Outbound'],
+          'must be Received (through the mapping again) or Outbound (as it was written for its destination)',
+        ),
+        madeOnce,
+      )
+        .default('Received')
+        .describe(
+          'From where they go their way again: Received, through their flow’s mapping and conditions; Outbound, as they were written for their destination.',
+        ),
+      of: resourceName
+        .optional()
+        .describe('With stage Outbound: only what was written for this Destination.'),
+      to: resourceName
+        .optional()
+        .describe('The Destination to send to in place of where they went, as they are. Absent: there.'),
+      reason: immutable(oneLine(500), onRecord).describe('Why, for the record.'),
+      requestedBy: immutable(oneLine(100), onRecord).describe('Who wants it, for the record.'),
+      ratePerSecond: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .meta({ format: 'int32' })
+        .optional()
+        .describe('Messages a second at most. Absent: as fast as Kafka takes them.'),
+      paused: z.boolean().default(false).describe('Whether it waits.'),
+      cancelled: z
+        .boolean()
+        .default(false)
+        .describe('Ends it; what it has sent is sent. It can’t be taken back.'),
+    }),
+    {
+      cel: "!has(self.of) || self.stage == 'Outbound'",
+      holds: ({ of, stage }) => of === undefined || stage === 'Outbound',
+      message: 'needs stage Outbound: what was received was received for no destination',
+      field: 'of',
+    },
+  ),
+  ['of', 'to', 'ratePerSecond'],
+  madeOnce,
+);
+
 /** The zod schema of a MessageReplay, with every default. */
 export const messageReplay = z
   .strictObject({
     apiVersion: z.literal(apiVersion, `must be ${apiVersion}`),
     kind: z.literal('MessageReplay'),
     metadata,
-    spec: z
-      .strictObject({
-        selection: immutable(
-          selection,
-          'can’t be changed: the list is made once; make another MessageReplay',
-        ).describe(
-          'Which messages; all that is given must hold. The list is made once, when the replay starts.',
-        ),
-        stage: z
-          .enum(
-            ['Received', 'Outbound'],
-            'must be Received (through the mapping again) or Outbound (as it was written for its destination)',
-          )
-          .default('Received')
-          .describe(
-            'From where they go their way again: Received, through their flow’s mapping and conditions; Outbound, as they were written for their destination.',
-          ),
-        of: resourceName
-          .optional()
-          .describe('With stage Outbound: only what was written for this Destination.'),
-        to: resourceName
-          .optional()
-          .describe('The Destination to send to in place of where they went, as they are. Absent: there.'),
-        reason: immutable(oneLine(500), 'can’t be changed: it is on record').describe('Why, for the record.'),
-        requestedBy: immutable(oneLine(100), 'can’t be changed: it is on record').describe(
-          'Who wants it, for the record.',
-        ),
-        ratePerSecond: z
-          .int()
-          .min(1)
-          .max(100_000)
-          .meta({ format: 'int32' })
-          .optional()
-          .describe('Messages a second at most. Absent: as fast as Kafka takes them.'),
-        paused: z.boolean().default(false).describe('Whether it waits.'),
-        cancelled: z
-          .boolean()
-          .default(false)
-          .describe('Ends it; what it has sent is sent. It can’t be taken back.'),
-      })
-      .describe('What is sent again. Once it has started only paused and cancelled have an effect.'),
+    spec: spec.describe('What is sent again. Once it is applied only paused and cancelled can be changed.'),
+    status: z.unknown().optional(),
   })
   .describe('Messages of the archive that are sent again, once.');
 
@@ -91,10 +119,29 @@ export const replayRequest = z.object({
   id: z.uuid(),
   name: z.string(),
   namespace: z.string(),
-  spec: messageReplay.shape.spec,
+  spec,
 });
 
 export type ReplayRequest = z.output<typeof replayRequest>;
+
+/**
+ * The id of the replay that a MessageReplay asks for: the same for the same namespace, name and content. So a resource
+ * that is deleted and made again, as from Git after a disaster, does not send everything again.
+ *
+ * @returns a UUID of version 8: of one's own making (RFC 9562, section 5.8)
+ */
+export function replayIdOf({ metadata: { namespace, name }, spec }: MessageReplay): string {
+  const { flow, messageType, controlId, from, until, correlationIds } = spec.selection;
+  const { stage, of, to, reason, requestedBy } = spec;
+  // A later version may add to these only what is absent where it is not given: else it would make other ids.
+  const content = [
+    ...['MessageReplay', namespace, name, flow, messageType, controlId, from, until, correlationIds],
+    ...[stage, of, to, reason, requestedBy],
+  ];
+  const hex = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
+  return [...parts, hex.slice(20, 32)].join('-');
+}
 
 /** The key of a request. */
 export function replayRequestKey(id: string): Buffer {
@@ -102,11 +149,10 @@ export function replayRequestKey(id: string): Buffer {
 }
 
 /** Writes a request; the same for the same resource. */
-export function replayRequestValue(
-  { metadata: { name, namespace }, spec }: MessageReplay,
-  id: string,
-): Buffer {
-  const request: ReplayRequest = { version: 1, id, name, namespace, spec };
+export function replayRequestValue(replay: MessageReplay): Buffer {
+  const { metadata, spec } = replay;
+  const { name, namespace } = metadata;
+  const request: ReplayRequest = { version: 1, id: replayIdOf(replay), name, namespace, spec };
   return Buffer.from(JSON.stringify(request));
 }
 

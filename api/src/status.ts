@@ -156,6 +156,7 @@ export const replayStatus = z
       .enum(['Pending', 'Running', 'Paused', 'Cancelled', 'Completed', 'Failed'])
       .optional()
       .describe('Where it is: Pending until the archivist has made its list.'),
+    id: z.string().max(36).optional().describe('Its id, for ihub replay.'),
     total: count.optional().describe('Messages that it sends.'),
     done: count.optional().describe('Of them, those that are dealt with.'),
     leftOut: count.optional().describe('Messages that were chosen and can’t be sent.'),

@@ -2,9 +2,9 @@
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { replayRequestValue, replaysTopic, type Stage } from '@integration-hub/api';
+import type { Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
-import { askForReplay, replayIdOf } from '@integration-hub/replay';
+import { askForReplay, ReplayRecords } from '@integration-hub/replay';
 import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
 import { LocalArchive } from './local-archive.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
@@ -121,10 +121,9 @@ export class LocalHub {
       try {
         await admin.ensureTopics(plan.topics);
         for (const replay of replays) {
-          const id = replayIdOf(replay);
-          const topic = replaysTopic(replay.metadata.namespace);
-          const request = replayRequestValue(replay, id).toString();
-          await askForReplay(admin, connection, { id, topic, request });
+          const records = new ReplayRecords(replay.metadata.namespace);
+          await records.update(admin);
+          await askForReplay(records, connection, replay);
         }
       } finally {
         await admin.close();

@@ -14,7 +14,7 @@ import { ClusterUnderTest, type OperatorUnderTest, type Seen } from './operator-
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(project, 'manifests/argo-cd');
 const apiVersion = 'integrationhub.dev/v1alpha1';
-const kinds = ['Hub', 'Destination', 'IntegrationFlow'];
+const kinds = ['Hub', 'Destination', 'IntegrationFlow', 'MessageReplay'];
 const healthKey = (kind: string): string => `resource.customizations.health.integrationhub.dev_${kind}`;
 
 interface Health {
@@ -146,6 +146,25 @@ describe('for Argo CD', function () {
         expect(await healthOf({ kind, metadata: { generation: 1 } } as unknown as Seen)).to.deep.equal({
           status: 'Progressing',
           message: 'The operator has not seen it yet.',
+        });
+      }
+    });
+
+    it('of a replay is Healthy once it is over, unless it failed', async () => {
+      const healths = [
+        ['False', 'Pending', 'Progressing'],
+        ['False', 'Running', 'Progressing'],
+        ['False', 'Paused', 'Suspended'],
+        ['False', 'Cancelled', 'Healthy'],
+        ['False', 'Failed', 'Degraded'],
+        ['True', 'Completed', 'Healthy'],
+      ] as const;
+      for (const [status, reason, health] of healths) {
+        const conditions = [{ type: 'Complete', status, reason, message: 'as it is' }];
+        const replay = { kind: 'MessageReplay', metadata: { generation: 1 }, status: { conditions } };
+        expect(await healthOf(replay), reason).to.deep.equal({
+          status: health,
+          message: 'as it is',
         });
       }
     });

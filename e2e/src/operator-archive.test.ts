@@ -142,16 +142,18 @@ describe('operator, of a Hub with an archive', function () {
       return records.map(({ value }) => readReplayRequest(value)).findLast((one) => one !== undefined);
     };
     await until('it is asked for', async () => (await asked()) !== undefined, 30_000);
-    const { uid } = (await cluster.get('MessageReplay', ns, 'again'))!.metadata;
-    expect(await asked()).to.deep.include({ id: uid, name: 'again', namespace: ns });
+    const { id } = (await asked())!;
+    expect(await asked()).to.deep.include({ name: 'again', namespace: ns });
     await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Pending', 30_000);
+    const status = async (): Promise<unknown> => (await cluster.get('MessageReplay', ns, 'again'))!.status;
+    expect(await status()).to.deep.include({ id, phase: 'Pending' });
 
     const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
     const producer = new GatheringProducer({ connection });
     const tell = async (state: ReplayStateRecord['state'], done: number): Promise<void> => {
-      const record = { version: 1, id: uid, state, total: 10, done, leftOut: 0, error: '' };
+      const record = { version: 1, id, state, total: 10, done, leftOut: 0, error: '' };
       const value = Buffer.from(JSON.stringify(record));
-      await producer.produce({ topic, key: replayStateKey(uid), value, headers: {} });
+      await producer.produce({ topic, key: replayStateKey(id), value, headers: {} });
     };
     await tell('running', 0);
     await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Running', 30_000);
@@ -160,11 +162,23 @@ describe('operator, of a Hub with an archive', function () {
     await tell('completed', 10);
     await producer.close();
     await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Completed', 30_000);
-    expect((await cluster.get('MessageReplay', ns, 'again'))!.status).to.deep.include({
-      ...{ phase: 'Completed', total: 10, done: 10, leftOut: 0 },
-    });
-    const refused: unknown = await replay({ reason: 'another' }).catch((error: unknown) => error);
-    expect(String(refused)).to.include('it is on record');
+    const completed = { phase: 'Completed', id, total: 10, done: 10, leftOut: 0 };
+    expect(await status()).to.deep.include(completed);
+
+    const refusedFor = async (change: object): Promise<string> =>
+      String(await replay(change).catch((error: unknown) => error));
+    expect(await refusedFor({ reason: 'another' })).to.include('it is on record');
+    expect(await refusedFor({ to: 'mpi' })).to.include('the list is made once');
+    expect(await refusedFor({ of: 'mpi' })).to.include('needs stage Outbound');
+
+    // Made again, as from Git after a disaster, it is the same replay, and is not sent again.
+    const records = async (): Promise<number> => (await admin.readAll(topic)).length;
+    const before = await records();
+    await cluster.kubectl('delete', 'messagereplay', 'again', '-n', ns);
+    await replay({ paused: true });
+    await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'Completed', 30_000);
+    expect(await status()).to.deep.include(completed);
+    expect(await records()).to.equal(before);
   });
 
   it('keeps a flow that is deleted until the archivist has taken what is in its topics', async () => {

@@ -27,6 +27,7 @@ describe('ihub replay', function () {
   let hub: LocalHub;
   let receiver: MockReceiver;
   let ports: number[];
+  let manifests: string;
   /** MSH-10s, in the order in which they came. */
   const arrived: string[] = [];
   const begun = new Date(Date.now() - 60_000).toISOString().slice(0, 19);
@@ -43,18 +44,12 @@ describe('ihub replay', function () {
       },
     );
     await receiver.start();
-    const manifests = flows()
+    manifests = flows()
       .replace('name: paris-to-mpi\nspec:\n', 'name: paris-to-mpi\nspec:\n  contentPolicy: Full\n')
       .replace(/port: (257[567])/g, (_, port: string) => {
         return `port: ${{ 2576: ports[0]!, 2575: ports[1]!, 2577: ports[2]! }[port]!}`;
       });
-    const read = readResources(manifests, 'test');
-    expect(read.problems).to.deep.equal([]);
-    hub = await LocalHub.start(
-      { hub: undefined, ...read },
-      { directory, addresses: new Map(), archive: true, onProgress: () => undefined },
-    );
-    await until('every worker runs', () => hub.workers.every(({ state }) => state === 'running'), 60_000);
+    await up();
     await fill();
   });
   after(async () => {
@@ -62,6 +57,17 @@ describe('ihub replay', function () {
     await receiver.stop();
     await rm(directory, { recursive: true, force: true });
   });
+
+  /** What `ihub up` does with the files' text. */
+  async function up(): Promise<void> {
+    const read = readResources(manifests, 'test');
+    expect(read.problems).to.deep.equal([]);
+    hub = await LocalHub.start(
+      { hub: undefined, ...read },
+      { directory, addresses: new Map(), archive: true, onProgress: () => undefined },
+    );
+    await until('every worker runs', () => hub.workers.every(({ state }) => state === 'running'), 60_000);
+  }
 
   /** Messages of both flows, as their listeners would have stored them. */
   async function fill(): Promise<void> {
@@ -237,5 +243,37 @@ describe('ihub replay', function () {
       .and.include('letter-dropped');
     const { out } = await ihub('search', '--control-id', 'unmappable-1');
     expect(out).to.include('dead letter, dropped');
+  });
+
+  it('sends what a MessageReplay in the files of the hub asks for, once', async () => {
+    await hub.stop();
+    const before = arrived.length;
+    manifests += `
+---
+apiVersion: integrationhub.dev/v1alpha1
+kind: MessageReplay
+metadata:
+  name: mpi-lost-one
+spec:
+  selection:
+    controlId: paris-3
+  stage: Outbound
+  reason: INC-4713
+  requestedBy: siân
+`;
+    const ofName = async (): Promise<Replay[]> => {
+      const replays = await json<Replay[]>('replay', 'list');
+      return replays.filter(({ name }) => name === 'mpi-lost-one');
+    };
+    await up();
+    await until('it is over', async () => (await ofName())[0]?.state === 'completed', 60_000);
+    await hub.stop();
+    await up();
+    const [replay, ...others] = await ofName();
+    expect(others).to.deep.equal([]);
+    expect(replay).to.include({ who: 'siân', reason: 'INC-4713', leftOut: 0 });
+    const { total } = replay!;
+    await until('it has arrived', () => arrived.length >= before + total, 30_000);
+    expect(arrived.slice(before)).to.deep.equal(Array.from({ length: total }, () => 'paris-3'));
   });
 });

@@ -4,9 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Topic } from '@integration-hub/api';
+import { replayIdOf, type MessageReplay, type Topic } from '@integration-hub/api';
 import {
   minInsyncReplicas,
+  StoreError,
   TopicAdmin,
   ZoneWatch,
   type KafkaLog,
@@ -14,9 +15,14 @@ import {
   type ZoneLook,
   type ZonesState,
 } from '@integration-hub/kafka';
-import { askForReplay, type ReplayTold, type ReplayWanted } from '@integration-hub/replay';
+import { askForReplay, ReplayRecords, type ReplayTold } from '@integration-hub/replay';
 import { OpenDeadLetters } from './open-dead-letters.js';
 import { hashOf } from './render/names.js';
+
+/** What is told of a replay, and why it can't be asked for. */
+export interface ReplayFound extends ReplayTold {
+  readonly failure?: string;
+}
 
 /** What one resource wants of Kafka. */
 export interface Wish {
@@ -27,7 +33,7 @@ export interface Wish {
   /** Whose letters are to be counted with which nothing has been done yet. */
   readonly deadLetters?: string;
   /** A replay that is asked for, and whose state is of interest. */
-  readonly replay?: ReplayWanted;
+  readonly replay?: MessageReplay;
   /** How often all this is measured, in milliseconds; less often where Kafka takes long to answer for everybody. */
   readonly everyMs: number;
   /** The zones that Kafka should have brokers in. */
@@ -83,7 +89,8 @@ export class HubKafka {
   readonly #backlogs = new Map<string, Backlog>();
   readonly #counts = new Map<string, { readonly letters: OpenDeadLetters; at: number }>();
   /** By the id of the replay. */
-  readonly #replays = new Map<string, ReplayTold & { readonly at: number }>();
+  readonly #replays = new Map<string, ReplayFound & { readonly at: number }>();
+  readonly #replayRecords = new Map<string, ReplayRecords>();
   /** How long the last measuring for everybody took, in milliseconds. */
   #passMs = 0;
   #brokers: number | undefined;
@@ -141,6 +148,8 @@ export class HubKafka {
   }
 
   forget(owner: string): void {
+    const replay = this.#wishes.get(owner)?.replay;
+    if (replay !== undefined) this.#replays.delete(replayIdOf(replay));
     this.#wishes.delete(owner);
   }
 
@@ -176,7 +185,7 @@ export class HubKafka {
   }
 
   /** What was last told of a replay, if it was looked for. */
-  replay(id: string): ReplayTold | undefined {
+  replay(id: string): ReplayFound | undefined {
     return this.#replays.get(id);
   }
 
@@ -371,18 +380,31 @@ export class HubKafka {
       this.#counts.set(deadLetters, { letters, at: Date.now() });
       changed ||= letters.count !== former;
     }
-    if (replay !== undefined && isDue(this.#replays.get(replay.id)?.at)) {
-      const former = this.#replays.get(replay.id);
-      const told = await this.#ask(replay);
-      this.#replays.set(replay.id, { ...told, at: Date.now() });
-      changed ||= !isDeepStrictEqual({ ...former, at: 0 }, { ...told, at: 0 });
+    if (replay !== undefined && isDue(this.#replays.get(replayIdOf(replay))?.at)) {
+      const id = replayIdOf(replay);
+      const former = this.#replays.get(id);
+      const found = await this.#ask(replay, id);
+      this.#replays.set(id, { ...found, at: Date.now() });
+      changed ||= !isDeepStrictEqual({ ...former, at: 0 }, { ...found, at: 0 });
     }
     return changed;
   }
 
-  #ask(replay: ReplayWanted): Promise<ReplayTold> {
+  /** Asks for a replay, where that was not done, and says what is told of it. */
+  async #ask(replay: MessageReplay, id: string): Promise<ReplayFound> {
     const { bootstrapServers, log } = this.#options;
-    return askForReplay(this.#admin!, { bootstrapServers, clientId: 'ihub-operator' }, replay, log);
+    const { namespace } = replay.metadata;
+    const records = this.#replayRecords.get(namespace) ?? new ReplayRecords(namespace);
+    this.#replayRecords.set(namespace, records);
+    await records.update(this.#admin!);
+    try {
+      await askForReplay(records, { bootstrapServers, clientId: 'ihub-operator' }, replay, log);
+      return records.told(id);
+    } catch (error) {
+      // Nothing else that is wanted of this Kafka is held up by it.
+      if (!(error instanceof StoreError)) throw error;
+      return { ...records.told(id), failure: error.message };
+    }
   }
 
   #intervalMs(everyMs: number): number {
@@ -420,7 +442,7 @@ export class HubKafka {
       const measured = [
         ...backlogs.map(({ group, topic }) => this.#backlogs.get(`${group} ${topic}`)?.measuredAt),
         ...(deadLetters === undefined ? [] : [this.#counts.get(deadLetters)?.at]),
-        ...(replay === undefined ? [] : [this.#replays.get(replay.id)?.at]),
+        ...(replay === undefined ? [] : [this.#replays.get(replayIdOf(replay))?.at]),
       ];
       for (const at of measured) next = Math.min(next, (at ?? now) + this.#intervalMs(everyMs));
     }

@@ -1,6 +1,5 @@
 /** What a MessageReplay asks for, as its record in `ihub.<namespace>.replays` says it. */
-import { createHash } from 'node:crypto';
-import type { MessageReplay, ReplayRequest } from '@integration-hub/api';
+import type { ReplayRequest } from '@integration-hub/api';
 import { ArchiveError, type NewReplay } from '@integration-hub/store';
 import { ReplayError } from './replay-error.js';
 import { type ReplaySources, startReplay } from './replays.js';
@@ -19,28 +18,22 @@ export async function applyRequest(sources: ReplaySources, request: ReplayReques
   const wish = wishOf(request);
   const { cancelled, paused, requestedBy } = request.spec;
   const wanted = cancelled ? 'cancelled' : paused ? 'paused' : 'running';
-  try {
-    // One that is cancelled before it has begun must not begin.
-    await startReplay(sources, wish, wanted === 'running' ? 'running' : 'paused');
-  } catch (error) {
-    const isHopeless =
-      error instanceof ReplayError || (error instanceof ArchiveError && hopeless.includes(error.code));
-    if (!isHopeless) throw error;
-    await replays.createFailed(wish, error.message);
+  if ((await replays.some([wish.id])).length === 0) {
+    try {
+      // One that is cancelled before it has begun must not begin.
+      await startReplay(sources, wish, wanted === 'running' ? 'running' : 'paused');
+    } catch (error) {
+      const isHopeless =
+        error instanceof ReplayError || (error instanceof ArchiveError && hopeless.includes(error.code));
+      if (!isHopeless) throw error;
+      await replays.createFailed(wish, error.message);
+    }
   }
   const { state } = await replays.get(wish.id);
   const isOpen = state === 'running' || state === 'paused';
   if (isOpen && state !== wanted) {
     await replays.want(wish.id, wanted, requestedBy, `the MessageReplay ${request.name} says so`);
   }
-}
-
-/** The id of a MessageReplay that no cluster has given one: the same for the same name. */
-export function replayIdOf({ metadata: { namespace, name } }: MessageReplay): string {
-  const hex = createHash('sha256').update(`MessageReplay ${namespace}/${name}`).digest('hex');
-  // A UUID of version 8: of one's own making (RFC 9562, section 5.8).
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
-  return [...parts, hex.slice(20, 32)].join('-');
 }
 
 function wishOf({ id, name, namespace, spec }: ReplayRequest): NewReplay {

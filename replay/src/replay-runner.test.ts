@@ -13,6 +13,7 @@ import {
   type MessageReplay,
   readDescription,
   readReplayRequest,
+  replayIdOf,
   receivedTopic,
   outboundTopic,
   recordHeaders,
@@ -29,7 +30,7 @@ import {
   type StepToWrite,
 } from '@integration-hub/store';
 import { expect } from 'chai';
-import { applyRequest, replayIdOf } from './replay-requests.js';
+import { applyRequest } from './replay-requests.js';
 import {
   cancelReplay,
   pauseReplay,
@@ -368,7 +369,7 @@ describe('A replay', function () {
     const ask = async (name: string, spec: object): Promise<Replay> => {
       const wanted = replay(name, spec);
       const id = replayIdOf(wanted);
-      await applyRequest(sources, readReplayRequest(replayRequestValue(wanted, id))!);
+      await applyRequest(sources, readReplayRequest(replayRequestValue(wanted))!);
       return archive.replays.get(id);
     };
     expect(await ask('one', {})).to.include({

@@ -4,35 +4,44 @@
  */
 import {
   messageReplay,
-  replayRequestValue,
+  replayIdOf,
   replaysTopic,
   schemaProblems,
   type ReplayStatus,
 } from '@integration-hub/api';
-import type { ReplayTold } from '@integration-hub/replay';
+import type { ReplayFound } from '../hub-kafka.js';
 import { resourceTypes, type KubeObject } from '../kubernetes/object.js';
 import type { Finding } from './conditions.js';
 import { problemFinding } from './findings.js';
 import { writeStatus } from './status.js';
 import type { Subject, World } from './world.js';
 
-/** How often a replay that is not over is looked at, in milliseconds. */
-const everyMs = 5_000;
-const over: readonly unknown[] = ['Completed', 'Cancelled', 'Failed'];
+/** How often a replay is looked at, in milliseconds; one that failed goes on only where a person has it tried again. */
+const [everyMs, everyMsOfFailed] = [5_000, 60_000];
+const over: readonly unknown[] = ['Completed', 'Cancelled'];
 const type = 'Complete';
 
+/** Asks for what a MessageReplay says, and reports what is told of it. One that is over is left as it is. */
 export async function reconcileReplay(
   world: World,
   { namespace, name, key }: Subject,
   resource: KubeObject,
 ): Promise<undefined> {
   const former = resource.status as ReplayStatus | undefined;
-  if (resource.metadata.deletionTimestamp !== undefined || over.includes(former?.phase)) {
+  const status = (finding: Finding, rest: Partial<ReplayStatus>): Promise<void> =>
+    writeStatus(world, resourceTypes.replay, resource, [finding], rest);
+  if (resource.metadata.deletionTimestamp !== undefined) {
     world.forgetKafka(key);
     return;
   }
-  const status = (finding: Finding, rest: Partial<ReplayStatus>): Promise<void> =>
-    writeStatus(world, resourceTypes.replay, resource, [finding], rest);
+  const last = former?.conditions?.find((condition) => condition.type === type);
+  if (former !== undefined && last !== undefined && over.includes(former.phase)) {
+    world.forgetKafka(key);
+    const { id, phase, total, done, leftOut } = former;
+    // That a change was seen is told, though it has no effect.
+    await status(last, { id, phase, total, done, leftOut });
+    return;
+  }
   const parsed = messageReplay.safeParse(resource);
   if (!parsed.success) {
     world.forgetKafka(key);
@@ -51,9 +60,10 @@ export async function reconcileReplay(
   }
   const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
   world.forgetKafka(key, kafka);
-  const id = resource.metadata.uid!;
-  const request = replayRequestValue(parsed.data, id).toString();
-  kafka.wish(key, { topics: [topic], backlogs: [], replay: { id, topic: topic.name, request }, everyMs });
+  const replay = parsed.data;
+  const id = replayIdOf(replay);
+  const every = former?.phase === 'Failed' ? everyMsOfFailed : everyMs;
+  kafka.wish(key, { topics: [topic], backlogs: [], replay, everyMs: every });
   const told = kafka.replay(id);
   const { phase, finding } = found(told, kafka.unreachable);
   const counts = told?.state && {
@@ -61,7 +71,7 @@ export async function reconcileReplay(
     done: Math.max(told.done, told.state.done),
     leftOut: told.state.leftOut,
   };
-  await status(finding, { phase, ...counts });
+  await status(finding, { phase, id, ...counts });
 }
 
 const noArchive: Finding = {
@@ -80,19 +90,20 @@ const phases = {
 } as const;
 
 function found(
-  told: ReplayTold | undefined,
+  told: ReplayFound | undefined,
   unreachable: string | undefined,
 ): { phase: NonNullable<ReplayStatus['phase']>; finding: Finding } {
   const state = told?.state;
   if (state === undefined) {
-    const message = unreachable ?? 'The archivist has not taken it yet.';
-    const reason = unreachable === undefined ? 'Pending' : 'KafkaUnreachable';
+    const failure = unreachable ?? told?.failure;
+    const message = failure ?? 'The archivist has not taken it yet.';
+    const reason = failure === undefined ? 'Pending' : 'KafkaUnreachable';
     return { phase: 'Pending', finding: { type, status: 'False', reason, message } };
   }
   const phase = phases[state.state];
   const messages = {
     Running: 'It is being sent.',
-    Paused: 'It waits until paused is taken away.',
+    Paused: 'It waits: take spec.paused away, or "ihub replay resume" where it was paused by hand.',
     Cancelled: 'It was cancelled; what it had sent is sent.',
     Completed:
       state.leftOut === 0

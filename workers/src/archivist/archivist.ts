@@ -70,7 +70,7 @@ export class Archivist implements Worker {
     await this.#closeArchive();
   }
 
-  /** What MessageReplays ask for. */
+  /** Takes what MessageReplays ask for. One that can't be taken now holds up the others, and nothing else. */
   async #takeRequests(batch: IncomingBatch): Promise<void> {
     for (const { value } of batch.records) {
       const request = readReplayRequest(value);
@@ -87,10 +87,12 @@ export class Archivist implements Worker {
     const connection = { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-replays` };
     for (let waitMs = firstWaitMs; ; waitMs = Math.min(longestWaitMs, 2 * waitMs)) {
       if (!batch.isCurrent() || this.#stopping.signal.aborted) return false;
+      const archive = this.#open();
       try {
         await applyRequest({ archive: await this.#opened(), connection }, request);
         return true;
       } catch (error) {
+        if (error instanceof ArchiveError) await this.#databaseGone(error, archive);
         this.#parts.log.warn('a MessageReplay can’t be taken at present', {
           replay: request.id,
           ...errorShape(error),
