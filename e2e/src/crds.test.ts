@@ -5,6 +5,7 @@ import {
   destination,
   hub,
   integrationFlow,
+  messageReplay,
   readResources,
   type DestinationStatus,
   type FlowStatus,
@@ -28,8 +29,18 @@ const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, 
 const group = 'integrationhub.dev';
 const version = 'v1alpha1';
 
-const schemas = { IntegrationFlow: integrationFlow, Destination: destination, Hub: hub };
-const plurals = { IntegrationFlow: 'integrationflows', Destination: 'destinations', Hub: 'hubs' };
+const schemas = {
+  IntegrationFlow: integrationFlow,
+  Destination: destination,
+  Hub: hub,
+  MessageReplay: messageReplay,
+};
+const plurals = {
+  IntegrationFlow: 'integrationflows',
+  Destination: 'destinations',
+  Hub: 'hubs',
+  MessageReplay: 'messagereplays',
+};
 
 const resource = (kind: Kind, spec: string, name = 'wrong'): string =>
   `apiVersion: ${group}/${version}\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
@@ -118,6 +129,8 @@ describe('CustomResourceDefinitions', function () {
     const listener = 'listener: {mllp: {}}';
     const mpi = 'destinations: [{name: mpi}]';
     const rule = '{name: a, when: "true", message: m}';
+    const replay = (spec: string): string =>
+      resource('MessageReplay', `{reason: INC-4711, requestedBy: siân, ${spec}}`);
     const wrong: [name: string, text: string, sentence: string][] = [
       ['a misspelt field', flow(`{${listener}, ${mpi}, tranformer: {}}`), 'unknown field "spec.tranformer"'],
       [
@@ -316,6 +329,21 @@ describe('CustomResourceDefinitions', function () {
         on('workers: {resources: {sender: {memory: 1GB}}}'),
         'spec.workers.resources.sender.memory: Invalid value: "string": must be a size in bytes such as',
       ],
+      [
+        'a replay of everything',
+        replay('selection: {}'),
+        'spec.selection: Invalid value: "object": must not be empty, which would be every message of the archive',
+      ],
+      [
+        'a replay of a time that ends before it begins',
+        replay('selection: {from: "2026-11-20T10:00:00Z", until: "2026-11-20T10:00:00Z"}'),
+        'spec.selection.until: Invalid value: "object": must be later than from',
+      ],
+      [
+        'a replay of what was received for a destination',
+        replay('selection: {flow: a}, of: mpi'),
+        'spec.of: Invalid value: "object": needs stage Outbound',
+      ],
     ];
     for (const [name, text, sentence] of wrong) {
       it(name, async () => {
@@ -468,7 +496,7 @@ describe('CustomResourceDefinitions', function () {
     );
     const timeout = await kubectl(['explain', 'dest.spec.ackTimeout']);
     expect(timeout.replace(/\s+/g, ' ')).to.contain('From 100ms to 10m. Default: 30s.');
-    for (const kind of ['iflow', 'dest', 'hub']) {
+    for (const kind of ['iflow', 'dest', 'hub', 'replay']) {
       for (const part of ['', '.spec', '.status', '.status.conditions']) {
         expect(await kubectl(['explain', kind + part]), kind + part).to.not.contain('<no description>');
       }

@@ -73,6 +73,7 @@ const versions: Readonly<Record<string, string>> = {
   NetworkPolicy: 'networking.k8s.io/v1',
   Hub: apiVersion,
   IntegrationFlow: apiVersion,
+  MessageReplay: apiVersion,
   Destination: apiVersion,
   PrometheusRule: 'monitoring.coreos.com/v1',
 };

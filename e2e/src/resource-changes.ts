@@ -1,7 +1,7 @@
 /** Resources with a field or two set to values at the borders of what is allowed, to see who accepts and refuses them. */
-import type { Destination, Hub, IntegrationFlow } from '@integration-hub/api';
+import type { Destination, Hub, IntegrationFlow, MessageReplay } from '@integration-hub/api';
 
-export type Kind = (IntegrationFlow | Destination | Hub)['kind'];
+export type Kind = (IntegrationFlow | Destination | Hub | MessageReplay)['kind'];
 
 /** Such a part of a CustomResourceDefinition's schema as a field is tried by. */
 export interface FieldSchema {
@@ -64,6 +64,16 @@ const complete: Record<Kind, object> = {
       workers: { imagePullSecrets: [{ name: 'registry' }] },
     },
   },
+  MessageReplay: {
+    ...heading('MessageReplay'),
+    spec: {
+      selection: { flow: 'phw-to-mpi', from: '2026-11-20T09:00:00Z', until: '2026-11-20T10:00:00Z' },
+      stage: 'Outbound',
+      of: 'mpi',
+      reason: 'INC-4711',
+      requestedBy: 'siân',
+    },
+  },
 };
 
 /** The resource of a kind after some changes; one whose place is not there is left out. */
@@ -98,6 +108,9 @@ export function changesWithin(schema: FieldSchema, path: readonly string[]): Cha
 const words = (text: string): string[] => text.split(' ');
 const plain = ['', ' ', 'two words', '\n', 'é', '’', ...words('a A 0 a.b a- 1st a-b')];
 const addresses = words('kafka:9092 kafka: kafka:999999 tcp://mpi ::1 10.0.0.1');
+const times = words(
+  '2026-11-20T08:59:59Z 2026-11-20T09:00:00Z 2026-11-20T10:00:00Z 2026-11-20T10:00:01Z 2026-11-20 2026-11-20T09:00Z',
+);
 const quantities = words(
   '9ms 10ms 99ms 100ms 1000ms 0s 1s 01s 1.5s 1S -1s 601s 5m 301s 10m 11m 1h 3599s 61m 24h 25h 7d 8d 3650d 3651d ' +
     '999999999d 9999999999s 1023 1024 1Ki 1M 63Mi 64Mi 100Mi 101Mi 104857600 64Gi 65Gi 999999999Gi 9999999999Gi ' +
@@ -121,6 +134,7 @@ function candidates({ type, ...schema }: FieldSchema): unknown[] {
       return [
         ...plain,
         ...(schema.pattern === undefined ? [] : [...addresses, ...quantities]),
+        ...(maxLength === 20 ? times : []),
         ...lengths,
         ...others,
       ];
