@@ -496,6 +496,18 @@ describe('operator', function () {
       await ready('hubless', 'early', 'WorkersStarting');
     });
 
+    it('a replay where there is no archive', async () => {
+      const spec = { selection: { flow: 'first' }, reason: 'INC-4711', requestedBy: 'siân' };
+      await cluster.apply({
+        apiVersion,
+        kind: 'MessageReplay',
+        metadata: { name: 'again', namespace: ns },
+        spec,
+      });
+      const { message } = await cluster.awaitReason(['MessageReplay', ns, 'again'], 'Complete', 'NoArchive');
+      expect(message).to.match(/no sound Hub with an archive/);
+    });
+
     it('a pause: nothing is repaired until it ends', async () => {
       await cluster.kubectl('annotate', 'iflow', 'first', '-n', ns, 'integrationhub.dev/paused=true');
       await cluster.awaitReason(['IntegrationFlow', ns, 'first'], 'Paused', 'Annotated');
