@@ -262,7 +262,8 @@ spec:
   requestedBy: siân
 `;
     const ofName = async (): Promise<Replay[]> => {
-      const replays = await json<Replay[]>('replay', 'list');
+      const { out } = await ihub('replay', 'list', '--json');
+      const replays = out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Replay]));
       return replays.filter(({ name }) => name === 'mpi-lost-one');
     };
     await up();
