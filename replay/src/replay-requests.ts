@@ -18,7 +18,8 @@ export async function applyRequest(sources: ReplaySources, request: ReplayReques
   const wish = wishOf(request);
   const { cancelled, paused, requestedBy } = request.spec;
   const wanted = cancelled ? 'cancelled' : paused ? 'paused' : 'running';
-  if ((await replays.some([wish.id])).length === 0) {
+  const isNew = (await replays.some([wish.id])).length === 0;
+  if (isNew) {
     try {
       // One that is cancelled before it has begun must not begin.
       await startReplay(sources, wish, wanted === 'running' ? 'running' : 'paused');
@@ -33,6 +34,9 @@ export async function applyRequest(sources: ReplaySources, request: ReplayReques
   const isOpen = state === 'running' || state === 'paused';
   if (isOpen && state !== wanted) {
     await replays.want(wish.id, wanted, requestedBy, `the MessageReplay ${request.name} says so`);
+  } else if (!isNew) {
+    // Whoever asks may have another Kafka than the one in which it was told.
+    await replays.tellAgain(wish.id);
   }
 }
 

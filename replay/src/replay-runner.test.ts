@@ -382,10 +382,22 @@ describe('A replay', function () {
     expect(await ask('one', {})).to.include({ state: 'running', total: fullCount });
     expect(await ask('one', { paused: true })).to.include({ state: 'paused' });
     expect(await ask('one', { cancelled: true })).to.include({ state: 'cancelled', done: 0 });
+    const untold = async (): Promise<string[]> =>
+      (await archive.replays.untold(100)).flatMap((entry) => {
+        return entry.replay === replayIdOf(replay('one', {})) ? [entry.id] : [];
+      });
+    const entries = await untold();
+    expect(entries).to.have.length(3);
+    await archive.replays.toldOf(entries);
     expect(await ask('one', {})).to.include({ state: 'cancelled' });
+    expect(await untold(), 'its end is told again').to.deep.equal(entries.slice(-1));
     const none = await ask('none', { selection: { flow: 'none', until: '2026-11-20T09:00:00Z' } });
     expect(none).to.include({ state: 'failed', total: 0 });
     expect(none.error).to.include('nothing to replay');
+    await resumeReplay(archive, none.id, decision).then(
+      () => expect.fail('resumed'),
+      (error: unknown) => expect(error).to.include({ code: 'REPLAY_OVER' }),
+    );
     expect((await ask('nowhere', { to: 'nowhere' })).error).to.include('no topic ihub.test.nowhere.outbound');
   });
 });

@@ -341,15 +341,15 @@ export class Replays {
     why: string,
   ): Promise<Replay> {
     await inTransaction(this.#pool, async (client) => {
-      const { rows } = await client.query<{ state: ReplayState }>(
-        'SELECT state FROM ihub.replay WHERE id = $1 FOR UPDATE',
+      const { rows } = await client.query<{ state: ReplayState; total: number }>(
+        'SELECT state, total FROM ihub.replay WHERE id = $1 FOR UPDATE',
         [id],
       );
       const former = rows[0]?.state;
       if (former === undefined) throw noReplay(id);
       if (former === state) return;
-      // One that failed may be tried again: what it has sent it doesn't send again.
-      const canGoOn = former === 'failed' && state === 'running';
+      // One that failed may be tried again: what it has sent it doesn't send again. One that could not be made has no list.
+      const canGoOn = former === 'failed' && state === 'running' && rows[0]!.total > 0;
       if (former !== 'running' && former !== 'paused' && !canGoOn) {
         throw new ArchiveError('REPLAY_OVER', `The replay ${id} is over: it was ${former}.`);
       }
@@ -478,6 +478,15 @@ export class Replays {
     await this.#query('UPDATE ihub.replay_audit SET told = true WHERE id = ANY($1::uuid[]) RETURNING id', [
       ids,
     ]);
+  }
+
+  /** Has the last that was done with a replay told once more, for a Kafka that may not know it. */
+  async tellAgain(id: string): Promise<void> {
+    await this.#query(
+      `UPDATE ihub.replay_audit SET told = false WHERE id =
+         (SELECT id FROM ihub.replay_audit WHERE replay = $1 ORDER BY at DESC, id DESC LIMIT 1) RETURNING id`,
+      [id],
+    );
   }
 
   /**

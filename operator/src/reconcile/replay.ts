@@ -60,7 +60,9 @@ export async function reconcileReplay(
   }
   const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
   world.forgetKafka(key, kafka);
-  const replay = parsed.data;
+  const { apiVersion, kind, spec } = parsed.data;
+  // Without what changes with each report of ours.
+  const replay = { apiVersion, kind, metadata: { name, namespace }, spec };
   const id = replayIdOf(replay);
   const every = former?.phase === 'Failed' ? everyMsOfFailed : everyMs;
   kafka.wish(key, { topics: [topic], backlogs: [], replay, everyMs: every });

@@ -92,7 +92,9 @@ export class Archivist implements Worker {
         await applyRequest({ archive: await this.#opened(), connection }, request);
         return true;
       } catch (error) {
-        if (error instanceof ArchiveError) await this.#databaseGone(error, archive);
+        if (error instanceof ArchiveError && error.code === 'DATABASE_AWAY') {
+          await this.#databaseGone(error, archive);
+        }
         this.#parts.log.warn('a MessageReplay can’t be taken at present', {
           replay: request.id,
           ...errorShape(error),
