@@ -161,24 +161,12 @@ function Flows({ flows }: { flows: readonly FlowSummary[] }): JSX.Element {
             <tr>
               <th scope="col">{t('flow')}</th>
               <th scope="col">{t('workersByZone')}</th>
-              <th scope="col" class="number">
-                {t('received')}
-              </th>
-              <th scope="col" class="number">
-                {t('delivered')}
-              </th>
-              <th scope="col" class="number">
-                {t('errorRate')}
-              </th>
-              <th scope="col" class="number">
-                {t('waiting')}
-              </th>
-              <th scope="col" class="number">
-                {t('oldestWaiting')}
-              </th>
-              <th scope="col" class="number">
-                {t('deadLetters')}
-              </th>
+              <NumberHead text={t('received')} />
+              <NumberHead text={t('delivered')} />
+              <NumberHead text={t('errorRate')} />
+              <NumberHead text={t('waiting')} />
+              <NumberHead text={t('oldestWaiting')} />
+              <NumberHead text={t('deadLetters')} />
               <th scope="col">{t('lastReceived')}</th>
             </tr>
           </thead>
@@ -190,6 +178,15 @@ function Flows({ flows }: { flows: readonly FlowSummary[] }): JSX.Element {
         </table>
       )}
     </Section>
+  );
+}
+
+/** Heads a column of numbers. */
+function NumberHead({ text }: { text: string }): JSX.Element {
+  return (
+    <th scope="col" class="number">
+      {text}
+    </th>
   );
 }
 
@@ -268,21 +265,11 @@ function Destinations({ destinations }: { destinations: readonly DestinationSumm
         <thead>
           <tr>
             <th scope="col">{t('destination')}</th>
-            <th scope="col" class="number">
-              {t('sent')}
-            </th>
-            <th scope="col" class="number">
-              {t('refused')}
-            </th>
-            <th scope="col" class="number">
-              {t('waiting')}
-            </th>
-            <th scope="col" class="number">
-              {t('oldestWaiting')}
-            </th>
-            <th scope="col" class="number">
-              {t('deadLetters')}
-            </th>
+            <NumberHead text={t('sent')} />
+            <NumberHead text={t('refused')} />
+            <NumberHead text={t('waiting')} />
+            <NumberHead text={t('oldestWaiting')} />
+            <NumberHead text={t('deadLetters')} />
           </tr>
         </thead>
         <tbody>
@@ -334,9 +321,7 @@ function Zones({ zones }: { zones: readonly ZoneSummary[] }): JSX.Element {
           <tr>
             <th scope="col">{t('zone')}</th>
             <th scope="col">{t('state')}</th>
-            <th scope="col" class="number">
-              {t('brokers')}
-            </th>
+            <NumberHead text={t('brokers')} />
           </tr>
         </thead>
         <tbody>
