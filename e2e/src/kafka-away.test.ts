@@ -109,6 +109,6 @@ describe('a listener without Kafka', function () {
   async function residentBytes(): Promise<number> {
     const { httpPort } = hub.worker('paris-to-mpi-listener');
     const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
-    return Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)![1]);
+    return Number(/^process_resident_memory_bytes(?:\{.*\})? (\S+)$/m.exec(metrics)![1]);
   }
 });
