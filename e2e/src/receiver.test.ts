@@ -141,12 +141,13 @@ describe('a destination with a pace', function () {
     await until('all arrive', () => hub.journal.complete, 60_000);
     const times = hub.journal.arrivalTimes;
     expect(times).to.have.length(60);
-    // 59 intervals of 100 ms. Arrivals may bunch by a few milliseconds; over a second they may not.
-    expect(times.at(-1)! - times[0]!).to.be.at.least(59 * 100 - 50);
-    const mostInASecond = Math.max(
-      ...times.map((time) => times.filter((at) => at >= time && at < time + 1_000).length),
-    );
-    expect(mostInASecond).to.be.at.most(11);
+    // 59 intervals of 100 ms. On a busy machine arrivals bunch, but not more than that: double the pace takes half the time.
+    const stallMs = 1_000;
+    for (const [earlier, from] of times.entries()) {
+      for (const [later, to] of times.entries()) {
+        expect(to - from + stallMs, `${later - earlier} intervals`).to.be.at.least((later - earlier) * 100);
+      }
+    }
     for (const sender of ['phw', 'paris']) {
       expect(hub.journal.order(sender)).to.deep.equal(Array.from({ length: 30 }, (_, index) => index + 1));
     }
