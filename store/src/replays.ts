@@ -214,25 +214,9 @@ export class Replays {
     starts: TopicStarts,
     state: 'running' | 'paused' = 'running',
   ): Promise<Replay> {
-    const { id, name, namespace, selection, toDestination = '', perSecond = null, who, reason } = wish;
+    const { id, selection, who, reason } = wish;
     await inTransaction(this.#pool, async (client) => {
-      const { rowCount } = await client.query(
-        `INSERT INTO ihub.replay (id, name, namespace, who, reason, selection, stage, to_destination, per_second, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-        [
-          id,
-          name,
-          namespace,
-          who,
-          reason,
-          publicSelection(selection),
-          selection.stage,
-          toDestination,
-          perSecond,
-          state,
-        ],
-      );
-      if (rowCount === 0) return;
+      if (!(await insert(client, wish, state))) return;
       const values: unknown[] = [];
       const value: Parameter = (one) => `$${values.push(one)}`;
       const text = `WITH ${this.#standing(selection, value)}, ${judged(starts, value)}, timed AS (
@@ -273,26 +257,8 @@ export class Replays {
 
   /** Notes a replay that was asked for and can't be made, for those who look for it. */
   async createFailed(wish: NewReplay, error: string): Promise<void> {
-    const { id, name, namespace, selection, toDestination = '', perSecond = null, who, reason } = wish;
     await inTransaction(this.#pool, async (client) => {
-      const { rowCount } = await client.query(
-        `INSERT INTO ihub.replay
-           (id, name, namespace, who, reason, selection, stage, to_destination, per_second, state, error, finished_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'failed', $10, now()) ON CONFLICT DO NOTHING`,
-        [
-          id,
-          name,
-          namespace,
-          who,
-          reason,
-          publicSelection(selection),
-          selection.stage,
-          toDestination,
-          perSecond,
-          error,
-        ],
-      );
-      if (rowCount === 1) await note(client, id, 'failed', who, error);
+      if (await insert(client, wish, 'failed', error)) await note(client, wish.id, 'failed', wish.who, error);
     });
   }
 
@@ -562,6 +528,21 @@ function publicSelection({ patient, correlationIds, ...selection }: ReplaySelect
     ...(patient !== undefined && { patient: true }),
     ...(correlationIds !== undefined && { correlationIds: correlationIds.length }),
   };
+}
+
+/** @returns whether it is new: one with this id may be there already */
+async function insert(client: PoolClient, wish: NewReplay, state: ReplayState, error = ''): Promise<boolean> {
+  const { id, name, namespace, selection, toDestination = '', perSecond = null, who, reason } = wish;
+  const { rowCount } = await client.query(
+    `INSERT INTO ihub.replay
+       (id, name, namespace, who, reason, selection, stage, to_destination, per_second, state, error, finished_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $10 = 'failed' THEN now() END) ON CONFLICT DO NOTHING`,
+    [
+      ...[id, name, namespace, who, reason, publicSelection(selection), selection.stage],
+      ...[toDestination, perSecond, state, error],
+    ],
+  );
+  return rowCount === 1;
 }
 
 async function note(
