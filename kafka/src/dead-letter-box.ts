@@ -163,16 +163,6 @@ export class DeadLetterBox {
       .flatMap((record) => readLetter(owner, record, marks) ?? [])
       .filter((letter) => meets(letter, filter));
   }
-
-  /**
-   * The letter at a place, without what was done with it.
-   *
-   * @returns undefined where there is none, any more or ever
-   */
-  async one(owner: string, partition: number, offset: bigint): Promise<DeadLetter | undefined> {
-    const record = await this.#admin.readOne(deadLetterTopic(this.#namespace, owner), partition, offset);
-    return record && readLetter(owner, record, new Map());
-  }
 }
 
 /**

@@ -275,25 +275,6 @@ export class TopicAdmin {
   }
 
   /**
-   * Reads one record.
-   *
-   * @returns undefined where there is none at this offset, any more or ever
-   * @throws KafkaError READ_TIMED_OUT
-   */
-  async readOne(topic: string, partition: number, offset: bigint): Promise<IncomingRecord | undefined> {
-    let found: IncomingRecord | undefined;
-    await this.read(topic, {
-      from: new Map([[partition, offset]]),
-      onRecord: (record) => {
-        if (record.partition !== partition) return true;
-        if (record.offset === offset) found = record;
-        return false;
-      },
-    });
-    return found;
-  }
-
-  /**
    * Reads from given offsets, else from the beginning, to the end that the topic has at the time of the call, or until
    * `onRecord` wants no more: of each partition in order, and of transactions only what is committed.
    *
