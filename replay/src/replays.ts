@@ -105,11 +105,6 @@ export function listReplays(archive: Archive, limit = 50): Promise<Replay[]> {
   return archive.replays.list(limit);
 }
 
-/** How far a replay has come: `done` of `total`. @throws ArchiveError NO_REPLAY */
-export function replayProgress(archive: Archive, id: string): Promise<Replay> {
-  return archive.replays.get(id);
-}
-
 /** A replay, what was done with it, and what it leaves out. @throws ArchiveError NO_REPLAY */
 export async function reportReplay(archive: Archive, id: string): Promise<ReplayReport> {
   const { replays } = archive;
