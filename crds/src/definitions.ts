@@ -47,7 +47,8 @@ const zonesColumn: Column = {
   jsonPath: '.status.zones',
   description: 'Zones in which every stage has a ready worker, of all zones.',
 };
-const lastColumns: readonly Column[] = [
+/** @param condition the one whose message says how the resource is */
+const lastColumns = (condition: string, description: string): readonly Column[] => [
   {
     name: 'Age',
     type: 'date',
@@ -57,11 +58,12 @@ const lastColumns: readonly Column[] = [
   {
     name: 'Message',
     type: 'string',
-    jsonPath: '.status.conditions[?(@.type=="Ready")].message',
-    description: 'Why it is ready or not.',
+    jsonPath: `.status.conditions[?(@.type=="${condition}")].message`,
+    description,
     priority: 1,
   },
 ];
+const whetherReady = lastColumns('Ready', 'Why it is ready or not.');
 const count = (name: string, field: string, description: string): Column => ({
   name,
   type: 'integer',
@@ -86,7 +88,7 @@ const kinds: readonly Kind[] = [
       zonesColumn,
       count('Received', 'received', 'Messages stored and acknowledged.'),
       ...deliveryColumns,
-      ...lastColumns,
+      ...whetherReady,
     ],
     // For `kubectl scale`: so many workers in each zone. It names no pods, since a flow has several kinds of them;
     // an autoscaler belongs on a flow's Deployments, whose replicas the operator then leaves alone.
@@ -112,7 +114,7 @@ const kinds: readonly Kind[] = [
         priority: 1,
       },
       ...deliveryColumns,
-      ...lastColumns,
+      ...whetherReady,
     ],
   },
   {
@@ -136,7 +138,7 @@ const kinds: readonly Kind[] = [
         jsonPath: '.status.readyFlows',
         description: 'Flows that are ready.',
       },
-      ...lastColumns,
+      ...whetherReady,
     ],
   },
   {
@@ -155,19 +157,7 @@ const kinds: readonly Kind[] = [
         jsonPath: '.status.leftOut',
         description: 'Messages that can’t be sent.',
       },
-      {
-        name: 'Age',
-        type: 'date',
-        jsonPath: '.metadata.creationTimestamp',
-        description: 'Time since it was made.',
-      },
-      {
-        name: 'Message',
-        type: 'string',
-        jsonPath: '.status.conditions[?(@.type=="Complete")].message',
-        description: 'Why it is complete or not.',
-        priority: 1,
-      },
+      ...lastColumns('Complete', 'Why it is complete or not.'),
     ],
   },
 ];
