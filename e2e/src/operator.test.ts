@@ -516,7 +516,11 @@ describe('operator', function () {
       expect(await exists('Service', ns, 'first-listener')).to.equal(false);
       await cluster.kubectl('annotate', 'iflow', 'first', '-n', ns, 'integrationhub.dev/paused-');
       await until('it is there again', () => exists('Service', ns, 'first-listener'), repairMs);
-      expect(await cluster.condition('IntegrationFlow', ns, 'first', 'Paused')).to.equal(undefined);
+      await until(
+        'its condition is gone',
+        async () => (await cluster.condition('IntegrationFlow', ns, 'first', 'Paused')) === undefined,
+        repairMs,
+      );
     });
   });
 
@@ -583,7 +587,12 @@ describe('operator', function () {
       await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'Alerting', 'Tuned');
       await until('that ends by itself', async () => (await age()) === '1800', 30_000);
       expect(Date.now()).to.be.at.least(end);
-      expect(await cluster.condition('IntegrationFlow', ns, 'phw', 'Alerting')).to.equal(undefined);
+      // Status is written after the rules.
+      await until(
+        'its condition is gone',
+        async () => (await cluster.condition('IntegrationFlow', ns, 'phw', 'Alerting')) === undefined,
+        repairMs,
+      );
     });
 
     it('not while they are silenced, nor where they are turned off', async () => {
