@@ -7,10 +7,46 @@ import type { Watch } from './watch.js';
 /** Of all users, and of one session. */
 const [mostPages, mostOfSession] = [500, 20];
 
+/** What is written to pages: made once after each look, however many are open. */
+class Frames {
+  readonly #watch: Watch;
+  readonly #made = new Map<string, Buffer>();
+
+  constructor(watch: Watch) {
+    this.#watch = watch;
+    // It listens before any page does, so none is written what was made of a former look.
+    watch.on('look', () => this.#made.clear());
+  }
+
+  get overview(): Buffer {
+    return this.#frame('overview', 'overview', () => this.#watch.overview());
+  }
+
+  get alarms(): Buffer {
+    return this.#frame('alarms', 'alarms', () => ({ alarms: this.#watch.alarms.alarms }));
+  }
+
+  /** @returns undefined where there is no such flow */
+  flow(name: string): Buffer | undefined {
+    if (!this.#watch.plan.flows.some((one) => one.name === name)) return undefined;
+    return this.#frame(`flow ${name}`, 'flow', () => this.#watch.flow(name));
+  }
+
+  #frame(key: string, event: string, data: () => unknown): Buffer {
+    let frame = this.#made.get(key);
+    if (frame === undefined) {
+      frame = Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data())}\n\n`);
+      this.#made.set(key, frame);
+    }
+    return frame;
+  }
+}
+
 export function registerLive(
   api: FastifyInstance,
   { watch, sessions, needsLogin }: { watch: Watch; sessions: Sessions; needsLogin: boolean },
 ): void {
+  const frames = new Frames(watch);
   const pages = new Map<string, number>();
   let all = 0;
   api.get<{ Querystring: { flow?: string } }>('/api/live', (request, reply) => {
@@ -34,7 +70,7 @@ export function registerLive(
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    let shown = '';
+    let shown: Buffer | undefined;
     const send = (): void => {
       if (needsLogin && !sessions.isAlive({ sessionId })) {
         raw.end('event: end\ndata: {}\n\n');
@@ -42,12 +78,12 @@ export function registerLive(
       }
       // A page that does not read is not written to.
       if (raw.writableNeedDrain) return;
-      raw.write(`event: overview\ndata: ${JSON.stringify(watch.overview())}\n\n`);
-      const alarms = JSON.stringify({ alarms: watch.alarms.alarms });
-      if (alarms !== shown) raw.write(`event: alarms\ndata: ${alarms}\n\n`);
+      raw.write(frames.overview);
+      const { alarms } = frames;
+      if (shown?.equals(alarms) !== true) raw.write(alarms);
       shown = alarms;
-      const flow = query.flow === undefined ? undefined : watch.flow(query.flow);
-      if (flow !== undefined) raw.write(`event: flow\ndata: ${JSON.stringify(flow)}\n\n`);
+      const flow = query.flow === undefined ? undefined : frames.flow(query.flow);
+      if (flow !== undefined) raw.write(flow);
     };
     watch.on('look', send);
     raw.on('error', () => raw.destroy());

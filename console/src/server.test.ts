@@ -124,6 +124,29 @@ describe('console', function () {
       );
     });
 
+    it('makes what open pages are sent once for all of them', async () => {
+      let [made, looks, heard] = [0, 0, 0];
+      const { watch } = console;
+      const overview = watch.overview.bind(watch);
+      watch.overview = () => {
+        made += 1;
+        return overview();
+      };
+      const countLook = (): void => void (looks += 1);
+      watch.on('look', countLook);
+      const sockets = Array.from({ length: 15 }, () => {
+        const socket = connect(console.port, '127.0.0.1');
+        socket.on('data', (data) => (heard += data.toString().split('event: overview').length - 1));
+        socket.write(`GET /api/live HTTP/1.1\r\nHost: localhost:${console.port}\r\n\r\n`);
+        return socket;
+      });
+      await eventually('all pages have heard of three looks', () => Promise.resolve(heard > 45 || undefined));
+      for (const socket of sockets) socket.destroy();
+      watch.off('look', countLook);
+      watch.overview = overview;
+      expect(made).to.be.at.most(looks + 1);
+    });
+
     it('is served by its own name only, so that no other page’s name can be made to point to it', async () => {
       for (const host of [
         'evil.example',
