@@ -82,7 +82,13 @@ function options(
   { lines, written }: { lines: readonly ChartLine[]; written: (value: number) => string },
 ): UPlot.Options {
   const style = getComputedStyle(element);
-  const colour = (name: string): string => style.getPropertyValue(name);
+  // A canvas knows neither custom properties nor light-dark(): only the element's own colour comes worked out.
+  const colour = (name: string): string => {
+    element.style.color = `var(${name})`;
+    const { color } = style;
+    element.style.color = '';
+    return color;
+  };
   const font = `12px ${style.fontFamily}`;
   const axis = {
     stroke: colour('--ink-soft'),
