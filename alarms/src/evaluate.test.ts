@@ -16,7 +16,10 @@ const minute = 60_000;
 
 function settingsOf(kind: AlertSettings['kind'], own: Alerts = {}, override?: AlertOverride): AlertSettings {
   const name = kind === 'Destination' ? 'mpi' : kind === 'Hub' ? 'hub' : 'phw';
-  return alertSettings.parse({ kind, name, hub: {}, own, override, zones: 2, hasArchive: true });
+  const overrides = override === undefined ? [] : [override];
+  return alertSettings.parse({
+    ...{ kind, name, hub: {}, own, hubOverrides: [], overrides, zones: 2, hasArchive: true },
+  });
 }
 
 /** Evaluates snapshots one after another. */

@@ -15,7 +15,7 @@ export const alertOverrideManager = 'integration-hub-alert-override';
 const words = (longest: number): z.ZodString =>
   z.string().trim().min(1, 'must not be empty').max(longest, `must have at most ${longest} characters`);
 
-/** The value of the annotation, once parsed as JSON. */
+/** What one person has said. */
 export const alertOverride = z
   .strictObject({
     until: z.iso.datetime({ offset: true, error: 'must be a time such as 2026-12-24T18:00:00Z' }),
@@ -35,47 +35,58 @@ export const alertOverride = z
 
 export type AlertOverride = z.output<typeof alertOverride>;
 
+/** Of one resource; each ends by itself. */
+export const alertOverrides = z.array(alertOverride).max(50, 'must be 50 overrides at most');
+
 /**
- * Reads the annotation of a resource.
- * @returns nothing where there is none; what is wrong with it where it can't be used
+ * Reads the annotation of a resource: one override, or a list of them.
+ * @returns none where there is no annotation; what is wrong with it where it can't be used
  */
-export function readAlertOverride(annotations: Readonly<Record<string, string>> | undefined): {
-  readonly override?: AlertOverride;
+export function readAlertOverrides(annotations: Readonly<Record<string, string>> | undefined): {
+  readonly overrides: readonly AlertOverride[];
   readonly problem?: string;
 } {
   const text = annotations?.[alertOverrideAnnotation];
-  if (text === undefined) return {};
+  if (text === undefined) return { overrides: [] };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return { problem: `The annotation ${alertOverrideAnnotation} is not JSON; it is passed over.` };
+    return {
+      overrides: [],
+      problem: `The annotation ${alertOverrideAnnotation} is not JSON; it is passed over.`,
+    };
   }
-  const parsed = alertOverride.safeParse(value);
-  if (parsed.success) return { override: parsed.data };
+  const isList = Array.isArray(value);
+  const parsed = alertOverrides.safeParse(isList ? value : [value]);
+  if (parsed.success) return { overrides: parsed.data };
   const [issue] = parsed.error.issues;
-  const field = issue!.path.join('.');
+  const field = issue!.path.slice(isList ? 0 : 1).join('.');
   return {
+    overrides: [],
     problem: `The annotation ${alertOverrideAnnotation} is passed over:${field === '' ? '' : ` ${field}`} ${issue!.message}.`,
   };
 }
 
 /**
- * The server-side apply patch (`application/apply-patch+yaml`) that sets or takes away the annotation, and nothing else.
- * Send it with fieldManager=`alertOverrideManager` and force=true.
+ * The server-side apply patch (`application/apply-patch+yaml`) that sets the annotation, or takes it away where there
+ * are no overrides, and nothing else. Send it with fieldManager=`alertOverrideManager` and force=true.
  *
- * @param uid of the resource as it was seen; with it, the patch makes no resource that was deleted meanwhile
+ * @param resource as it was read: by its uid the patch makes no resource that was deleted meanwhile, and by its
+ *   resourceVersion, where one is given, it is refused (409) where anything of it has changed
  */
-export function alertOverridePatch(
+export function alertOverridesPatch(
   resource: {
     readonly kind: string;
     readonly name: string;
     readonly namespace: string;
     readonly uid: string;
+    readonly resourceVersion?: string | undefined;
   },
-  override: AlertOverride | undefined,
+  overrides: readonly AlertOverride[],
 ): object {
-  const { kind, name, namespace, uid } = resource;
-  const annotations = override === undefined ? {} : { [alertOverrideAnnotation]: JSON.stringify(override) };
-  return { apiVersion, kind, metadata: { name, namespace, uid, annotations } };
+  const { kind, name, namespace, uid, resourceVersion } = resource;
+  const annotations = overrides.length === 0 ? {} : { [alertOverrideAnnotation]: JSON.stringify(overrides) };
+  const version = resourceVersion === undefined ? {} : { resourceVersion };
+  return { apiVersion, kind, metadata: { name, namespace, uid, ...version, annotations } };
 }

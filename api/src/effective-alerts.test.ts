@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { alertOverrideAnnotation, alertOverridePatch, readAlertOverride } from './alert-override.js';
+import { alertOverrideAnnotation, alertOverridesPatch, readAlertOverrides } from './alert-override.js';
 import { standardThresholds } from './alerts.js';
 import { destination as destinationSchema } from './destination.js';
 import { alertSettings, alertSettingsOf, alertsInForce, type AlertsInForce } from './effective-alerts.js';
@@ -114,6 +114,32 @@ describe('effective alerts', () => {
     expect(ofDestination).not.to.include.members(['deadLetters', 'noMessages']);
   });
 
+  it('may be many on one resource, each with its own end', () => {
+    const later = new Date(now + 7_200_000).toISOString();
+    const { settings, problems } = alertSettingsOf(
+      hubOf(),
+      flowOf(undefined, [
+        { ...who, silence: ['backlogAge'] },
+        { ...who, by: 'Nia', until: later, silence: ['deadLetters'] },
+        { ...who, until: later, thresholds: { errorRate: { above: 50 } } },
+      ]),
+    );
+    expect(problems).to.deep.equal([]);
+    const first = alertsInForce(settings, now);
+    expect([...first.silenced.keys()]).to.deep.equal(['backlogAge', 'deadLetters']);
+    expect([first.until, first.thresholds.errorRate.above]).to.deep.equal([Date.parse(who.until), 50]);
+    const second = alertsInForce(settings, Date.parse(who.until));
+    expect([...second.silenced.keys()]).to.deep.equal(['deadLetters']);
+    const wrong = alertSettingsOf(
+      hubOf(),
+      flowOf(undefined, [
+        { ...who, silence: true },
+        { ...who, why: '' },
+      ]),
+    );
+    expect(wrong.problems.join()).to.match(/passed over: 1.silence|passed over: 1.why/);
+  });
+
   it('pass over what is wrong, and say so', () => {
     const cases: [override: unknown, sentence: RegExp][] = [
       ['no JSON', /is not JSON/],
@@ -126,7 +152,7 @@ describe('effective alerts', () => {
     ];
     for (const [override, sentence] of cases) {
       const { settings, problems } = alertSettingsOf(hubOf(), flowOf(undefined, override));
-      expect(settings.override, JSON.stringify(override)).to.equal(undefined);
+      expect(settings.overrides, JSON.stringify(override)).to.deep.equal([]);
       expect(problems.join()).to.match(sentence);
     }
     const flow = flowOf({ noMessages: { enabled: true, hours: { timeZone: 'Europe/Cardiff' } } });
@@ -141,14 +167,14 @@ describe('effective alerts', () => {
   it('are set and taken away by a patch of the annotation alone', () => {
     const resource = { kind: 'IntegrationFlow', name: 'phw', namespace: 'hospital', uid: '1' };
     const override = { ...who, silence: true as const };
-    const { metadata } = alertOverridePatch(resource, override) as {
+    const { metadata } = alertOverridesPatch(resource, [override, override]) as {
       metadata: { annotations: Record<string, string> };
     };
-    expect(readAlertOverride(metadata.annotations)).to.deep.equal({ override });
-    expect(alertOverridePatch(resource, undefined)).to.deep.equal({
+    expect(readAlertOverrides(metadata.annotations)).to.deep.equal({ overrides: [override, override] });
+    expect(alertOverridesPatch({ ...resource, resourceVersion: '7' }, [])).to.deep.equal({
       apiVersion,
       kind: 'IntegrationFlow',
-      metadata: { name: 'phw', namespace: 'hospital', uid: '1', annotations: {} },
+      metadata: { name: 'phw', namespace: 'hospital', uid: '1', resourceVersion: '7', annotations: {} },
     });
   });
 });

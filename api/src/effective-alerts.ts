@@ -1,6 +1,6 @@
 /** From what Hub, resource and annotations say to the thresholds that hold now. */
 import { z } from 'zod';
-import { alertOverride, readAlertOverride, type AlertOverride } from './alert-override.js';
+import { alertOverrides, readAlertOverrides, type AlertOverride } from './alert-override.js';
 import {
   allAlerts,
   alertNames,
@@ -22,8 +22,10 @@ export const alertSettings = z.strictObject({
   hub: allAlerts,
   /** What the resource says; of a Hub, nothing more. */
   own: allAlerts,
-  hubOverride: alertOverride.optional(),
-  override: alertOverride.optional(),
+  /** What the Hub's annotation says for a time. */
+  hubOverrides: alertOverrides,
+  /** The same of the resource's own; of a Hub, none. */
+  overrides: alertOverrides,
   /** Zones that the Hub names. */
   zones: z.int().min(0),
   hasArchive: z.boolean(),
@@ -53,8 +55,8 @@ export function alertSettingsOf(
   resource: IntegrationFlow | Destination | Hub,
 ): { readonly settings: AlertSettings; readonly problems: readonly string[] } {
   const isHub = resource.kind === 'Hub';
-  const ofHub = readAlertOverride(hub.metadata.annotations);
-  const ofResource = isHub ? {} : readAlertOverride(resource.metadata.annotations);
+  const ofHub = readAlertOverrides(hub.metadata.annotations);
+  const ofResource = readAlertOverrides(isHub ? undefined : resource.metadata.annotations);
   const hubAlerts = thresholdsOnly(hub.spec.alerts);
   const [hubSound, ownSound] = [hubAlerts, isHub ? {} : (resource.spec.alerts ?? {})].map(withKnownTimeZone);
   const problems = [
@@ -67,8 +69,8 @@ export function alertSettingsOf(
       name: resource.metadata.name,
       hub: hubSound!.alerts,
       own: ownSound!.alerts,
-      ...(ofHub.override && { hubOverride: ofHub.override }),
-      ...(ofResource.override && { override: ofResource.override }),
+      hubOverrides: [...ofHub.overrides],
+      overrides: [...ofResource.overrides],
       zones: hub.spec.zones.length,
       hasArchive: hub.spec.archive !== undefined,
     },
@@ -96,18 +98,19 @@ function withKnownTimeZone(alerts: Alerts): { alerts: Alerts; problem?: string }
  * @param at milliseconds since 1970
  */
 export function alertsInForce(settings: AlertSettings, at: number): AlertsInForce {
-  const { hub, own, hubOverride, override } = settings;
-  const holding = [hubOverride, override].filter(
-    (one) => one !== undefined && Date.parse(one.until) > at,
-  ) as AlertOverride[];
-  const ofHub = holding.find((one) => one === hubOverride)?.thresholds ?? {};
-  const ofResource = holding.find((one) => one === override)?.thresholds ?? {};
+  const { hub, own } = settings;
+  const holdsNow = ({ until }: AlertOverride): boolean => Date.parse(until) > at;
+  const ofHub = settings.hubOverrides.filter(holdsNow);
+  const ofResource = settings.overrides.filter(holdsNow);
+  const holding = [...ofHub, ...ofResource];
   const silenced = new Map<AlertName, AlertOverride>();
   for (const one of holding) {
     for (const name of one.silence === true ? alertNames : (one.silence ?? [])) silenced.set(name, one);
   }
   const ends = holding.map(({ until }) => Date.parse(until));
-  const thresholds = merged([hub, ofHub, own, ofResource]);
+  const tuned = (overrides: readonly AlertOverride[]): Alerts[] =>
+    overrides.flatMap((one) => one.thresholds ?? []);
+  const thresholds = merged([hub, ...tuned(ofHub), own, ...tuned(ofResource)]);
   return {
     thresholds,
     watched: watchedAlerts(settings, thresholds),

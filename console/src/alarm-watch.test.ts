@@ -16,7 +16,7 @@ describe('alarm watch', () => {
   const settings = (override?: object) =>
     alertSettings.parse({
       ...{ kind: 'Destination', name: 'mpi', hub: {}, own: {}, zones: 2, hasArchive: false },
-      override,
+      ...{ hubOverrides: [], overrides: override === undefined ? [] : [override] },
     });
   const waiting = { kind: 'Destination', name: 'mpi', oldestWaitingSeconds: 3_600 } as const;
 
