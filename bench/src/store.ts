@@ -2,30 +2,34 @@
  * The message store: how many messages a second it takes in, each with the three steps of a whole road, and how long a
  * search takes over many messages.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Message } from '@integration-hub/hl7';
-import {
-  Archive,
-  EmbeddedPostgres,
-  patientIdentifiers,
-  redacted,
-  type MessageSearch,
-  type StepToWrite,
-} from '@integration-hub/store';
+import { promisify } from 'node:util';
+import { Archive, EmbeddedPostgres, type MessageSearch } from '@integration-hub/store';
 import pg from 'pg';
 import type { Figure } from './figure.js';
+import { familyCpuSeconds } from './road/processes.js';
+import {
+  controlId,
+  dayMs,
+  flows,
+  frequentPatient,
+  madeId,
+  madePatient,
+  makeMessages,
+  ofOnePatient,
+  road,
+} from './stored-messages.js';
 
-const dayMs = 86_400_000;
 /** As the archivist does. */
 const [batchSteps, writers] = [1_000, 3];
 /** Over so many days the messages that are searched are spread. */
 const days = 30;
-const searches = 300;
-const template = readFileSync(new URL('../messages/adt-a31-ten-segments.hl7', import.meta.url));
+/** Of each kind. */
+const [warmSearches, coldSearches] = [300, 100];
 
 /**
  * @param seconds how long messages are written
@@ -51,23 +55,44 @@ export async function measureStore(
     identifierKeys: [randomBytes(32)],
     identifierPolicy: 'Hashed',
   });
-  const client = new pg.Client(address);
+  let client = new pg.Client(address);
   try {
     await archive.prepare();
     await client.connect();
     const figures: Figure[] = [];
-    onProgress('writing messages');
-    for (const policy of ['Redacted', 'Full'] as const) {
-      const value = await writtenPerSecond(archive, seconds, policy);
-      figures.push({ name: `written, content ${policy}`, value, unit: 'messages/s' });
+    if (seconds > 0) {
+      for (const policy of ['Redacted', 'Full'] as const) {
+        onProgress(`writing messages, content ${policy}`);
+        figures.push(...(await written(archive, postgres, seconds, policy)));
+      }
     }
-    onProgress(`making ${messages} messages to be searched`);
-    await fill(archive, client, messages);
+    if (messages === 0) return figures;
+    const since = await makeMessages(archive, client, messages, days, onProgress);
     figures.push({ name: 'messages searched', value: messages, unit: 'messages' });
-    onProgress('searching');
-    for (const [name, make] of Object.entries(searchesOver(messages))) {
-      figures.push({ name: `search by ${name}, p95`, value: await p95(archive, make), unit: 'ms' });
+    const { rows } = await client.query<{ bytes: string }>(
+      'SELECT pg_database_size(current_database()) AS bytes',
+    );
+    figures.push({
+      name: 'size for 1,000,000',
+      value: Number(rows[0]!.bytes) / messages / 1_000,
+      unit: 'GB',
+    });
+    for (const [name, search] of Object.entries(searchesOver(messages, since))) {
+      onProgress(`searching by ${name}`);
+      await client.end();
+      await postgres.stop();
+      await forgetFiles(directory);
+      await postgres.restart();
+      client = new pg.Client(address);
+      await client.connect();
+      figures.push(...(await timed(`search by ${name}, cold`, coldSearches, () => search(archive))));
+      figures.push(...(await timed(`search by ${name}`, warmSearches, () => search(archive))));
     }
+    onProgress('dropping a day');
+    const began = performance.now();
+    const [gone] = await archive.dropBefore(new Date(since + dayMs).toISOString().slice(0, 10));
+    if (gone === undefined) throw new Error('no day was dropped');
+    figures.push({ name: 'dropping a day', value: performance.now() - began, unit: 'ms' });
     return figures;
   } finally {
     await client.end().catch(() => undefined);
@@ -77,131 +102,111 @@ export async function measureStore(
   }
 }
 
-async function writtenPerSecond(
+async function written(
   archive: Archive,
+  postgres: EmbeddedPostgres,
   seconds: number,
   policy: 'Redacted' | 'Full',
-): Promise<number> {
-  let [number, written] = [0, 0];
-  const batch = (): StepToWrite[] => {
-    const steps: StepToWrite[] = [];
-    while (steps.length < batchSteps) steps.push(...road((number += 1), policy));
-    return steps;
-  };
-  await archive.write(batch());
-  const began = performance.now();
+): Promise<Figure[]> {
+  let [number, count] = [0, 0];
+  /** What stands in three topics of as many messages as one statement has. */
   const write = async (): Promise<void> => {
-    while (performance.now() - began < seconds * 1_000) {
-      const steps = batch();
-      await archive.write(steps);
-      written += steps.length / 3;
-    }
+    const roads = Array.from({ length: batchSteps }, () => road((number += 1), policy));
+    for (const place of [0, 1, 2] as const) await archive.write(roads.map((steps) => steps[place]));
+    count += roads.length;
   };
-  await Promise.all(Array.from({ length: writers }, write));
-  return written / ((performance.now() - began) / 1_000);
-}
-
-/** One message's steps, made of its bytes as the archivist makes them. */
-function road(number: number, policy: 'Redacted' | 'Full'): StepToWrite[] {
-  const correlationId = randomUUID();
-  const at = new Date();
-  const step = (kind: StepToWrite['kind'], topic: string): StepToWrite => {
-    const common = {
-      correlationId,
-      receivedAt: at,
-      at,
-      kind,
-      origin: `ihub.bench.${topic}/0/${number}/${policy}`,
-    };
-    const rest = {
-      stage: `bench-${kind}`,
-      destination: 'mpi',
-      code: '',
-      reason: '',
-      attempts: 1,
-      replayed: false,
-      replay: '',
-    };
-    if (kind === 'delivered') return { ...common, ...rest, patientIdentifiers: [] };
-    const message = Message.parse(template);
-    return {
-      ...common,
-      ...rest,
-      header:
-        kind === 'received'
-          ? {
-              flow: 'bench',
-              controlId: `B${number}`,
-              messageType: `${message.messageCode}^${message.trigger}`,
-              sendingApplication: message.sendingApplication,
-            }
-          : undefined,
-      patientIdentifiers: patientIdentifiers(message),
-      content: { policy, bytes: policy === 'Full' ? template : redacted(message) },
-    };
+  await write();
+  count = 0;
+  const began = performance.now();
+  const [client, server] = [process.cpuUsage(), familyCpuSeconds(postgres.pid)];
+  const writeOn = async (): Promise<void> => {
+    while (performance.now() - began < seconds * 1_000) await write();
   };
-  return [step('received', 'phw.received'), step('transformed', 'mpi.outbound'), step('delivered', 'events')];
+  await Promise.all(Array.from({ length: writers }, writeOn));
+  const rate = count / ((performance.now() - began) / 1_000);
+  const used = process.cpuUsage(client);
+  const name = `written, content ${policy}`;
+  return [
+    { name, value: rate, unit: 'messages/s' },
+    {
+      name: `${name}: CPU of the writer`,
+      value: (used.user + used.system) / 1_000 / count,
+      unit: 'ms a message',
+    },
+    {
+      name: `${name}: CPU of PostgreSQL`,
+      value: ((familyCpuSeconds(postgres.pid) - server) * 1_000) / count,
+      unit: 'ms a message',
+    },
+  ];
 }
 
-/** Makes messages within the database, which is faster: a day at a time, its indexes once it is full. */
-async function fill(archive: Archive, client: pg.Client, messages: number): Promise<void> {
-  const since = Date.parse(new Date(Date.now() - days * dayMs).toISOString().slice(0, 10));
-  // Each day's partition, by a message of that day.
-  const first = Array.from({ length: days }, (_, day): StepToWrite => {
-    const [step] = road(day, 'Redacted');
-    return { ...step!, receivedAt: new Date(since + day * dayMs) };
-  });
-  await archive.write(first);
-  // What is lost in a crash here is nobody's.
-  for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit']) {
-    await client.query(`ALTER SYSTEM SET ${setting} = off`);
-  }
-  await client.query('SELECT pg_reload_conf()');
-  const indexes = await client.query<{ name: string; definition: string }>(
-    `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-     WHERE indrelid = 'ihub.message'::regclass AND NOT indisprimary`,
-  );
-  for (const { name } of indexes.rows) await client.query(`DROP INDEX ${name}`);
-  const ofDay = Math.ceil(messages / days);
-  for (let day = 0; day < days; day += 1) {
-    await client.query(
-      `WITH made AS MATERIALIZED (
-         SELECT n, gen_random_uuid() AS id, $3::timestamptz + (n - $1::integer) * ($4::float8 / $2::integer) * interval '1 ms' AS at
-         FROM generate_series($1::integer, $1::integer + $2::integer - 1) AS n
-       ), messages AS (
-         INSERT INTO ihub.message
-         SELECT at, id, 'flow-' || n % 20, 'S' || n, CASE WHEN n % 50 = 0 THEN 'ADT^A40' ELSE 'ADT^A31' END, '252' FROM made
-       )
-       INSERT INTO ihub.patient_identifier
-       SELECT convert_to('cP' || abs(hashint4(n)::bigint) % $5::integer, 'UTF8'), at, id FROM made`,
-      [day * ofDay, ofDay, new Date(since + day * dayMs), dayMs - 1, Math.ceil(messages / 8)],
-    );
-  }
-  await client.query("SET maintenance_work_mem = '512MB'");
-  // PostgreSQL says of a partitioned table's index that it is of that table only; the partitions' are wanted too.
-  for (const { definition } of indexes.rows) await client.query(definition.replace(' ON ONLY ', ' ON '));
-  await client.query('VACUUM ANALYZE ihub.message, ihub.patient_identifier');
-}
-
-function searchesOver(messages: number): Record<string, () => Omit<MessageSearch, 'limit'>> {
+/** Searches with the roads of what they find, as `ihub search` and the console make them. */
+function searchesOver(messages: number, since: number): Record<string, (archive: Archive) => Promise<void>> {
   const random = (below: number): number => Math.floor(Math.random() * below);
-  const from = (): Date => new Date(Date.now() - random(days * dayMs));
+  const end = since + days * dayMs;
+  const time = (): Date => new Date(since + dayMs + random((days - 1) * dayMs));
+  const hour = (): { from: Date; until: Date } => {
+    const until = time();
+    return { from: new Date(until.getTime() - 3_600_000), until };
+  };
+  const flow = (): string => `flow-${random(flows)}`;
+  const patient = (): string => madePatient(random(messages / ofOnePatient));
+  const messageType = 'ADT^A40';
+  const page =
+    (make: () => Omit<MessageSearch, 'limit'>, limit = 20) =>
+    async (archive: Archive): Promise<void> => {
+      const found = await archive.search({ ...make(), limit });
+      const roads = await archive.roads(found.map(({ correlationId }) => correlationId));
+      if (found.length > 0 && roads.length < found.length) throw new Error('a message has no road');
+    };
   return {
-    patient: () => ({ patient: `P${random(messages / 8)}` }),
-    'control id': () => ({ controlId: `S${random(messages)}` }),
-    time: () => ({ until: from() }),
-    'flow, type and time': () => ({ flow: `flow-${random(20)}`, messageType: 'ADT^A40', until: from() }),
+    patient: page(() => ({ patient: patient() })),
+    'a test patient': page(() => ({ patient: frequentPatient })),
+    'control id': page(() => ({ controlId: controlId(random(messages)) })),
+    'correlation id': page(() => ({ correlationId: madeId(random(messages)) })),
+    '100 correlation ids': page(
+      () => ({ correlationIds: Array.from({ length: 100 }, () => madeId(random(messages))) }),
+      100,
+    ),
+    time: page(() => ({ until: time() })),
+    'an hour': page(hour),
+    'flow and hour': page(() => ({ flow: flow(), ...hour() })),
+    'flow, type and time': page(() => ({ flow: flow(), messageType, until: time() })),
+    'patient and type': page(() => ({ patient: patient(), messageType })),
+    'a test patient, flow and type': page(() => ({ patient: frequentPatient, flow: flow(), messageType })),
+    'flow and control id': page(() => ({ flow: flow(), controlId: controlId(random(messages)) })),
+    'flow and last day': page(() => ({ flow: flow(), from: new Date(end - dayMs) })),
   };
 }
 
-/** Of searches with the roads of what they find, as `ihub search` makes them, in milliseconds. */
-async function p95(archive: Archive, make: () => Omit<MessageSearch, 'limit'>): Promise<number> {
+/** Has the system forget what it holds of files, so that they are read from the disk again. */
+async function forgetFiles(directory: string): Promise<void> {
+  const forget = [
+    '-exec',
+    'dd',
+    'of={}',
+    'oflag=nocache',
+    'conv=notrunc,fdatasync',
+    'count=0',
+    'status=none',
+    ';',
+  ];
+  await promisify(execFile)('find', [directory, '-type', 'f', '-size', '+0', ...forget]);
+}
+
+/** In milliseconds. */
+async function timed(name: string, count: number, search: () => Promise<void>): Promise<Figure[]> {
   const times: number[] = [];
-  for (let index = 0; index < searches; index += 1) {
+  for (let index = 0; index < count; index += 1) {
     const began = performance.now();
-    const found = await archive.search({ ...make(), limit: 20 });
-    await archive.roads(found.map(({ correlationId }) => correlationId));
+    await search();
     times.push(performance.now() - began);
   }
-  return times.sort((a, b) => a - b)[Math.floor(0.95 * times.length)]!;
+  times.sort((a, b) => a - b);
+  return [0.5, 0.95, 0.99].map((share) => ({
+    name: `${name}, p${share * 100}`,
+    value: times[Math.floor(share * times.length)]!,
+    unit: 'ms',
+  }));
 }
