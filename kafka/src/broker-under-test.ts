@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { again } from './again.js';
 import { EmbeddedBroker } from './broker/embedded-broker.js';
+import type { SecuredListeners } from './broker/server-properties.js';
 import type { KafkaConnection } from './connection.js';
 import type { OutgoingRecord } from './record.js';
 import { TopicAdmin } from './topic-admin.js';
@@ -22,11 +23,15 @@ export class BrokerUnderTest {
     this.#directory = directory;
   }
 
-  static async start(): Promise<BrokerUnderTest> {
+  static async start(secured?: SecuredListeners): Promise<BrokerUnderTest> {
     const directory = await mkdtemp(join(tmpdir(), 'ihub-kafka-'));
     const logFile = join(directory, 'kafka.log');
     return new BrokerUnderTest(
-      await EmbeddedBroker.start({ dataDirectory: join(directory, 'data'), logFile }),
+      await EmbeddedBroker.start({
+        dataDirectory: join(directory, 'data'),
+        logFile,
+        ...(secured !== undefined && { secured }),
+      }),
       directory,
     );
   }

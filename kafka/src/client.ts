@@ -1,9 +1,10 @@
-import net from 'node:net';
-import tls from 'node:tls';
 import type { Kafka, LogEntry, RetryOptions } from 'kafkajs';
+import { type BrokerSocket, openBrokerSocket } from './broker-socket.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { KafkaError } from './kafka-error.js';
 import { addressOf, reachableFirst } from './reachable-first.js';
 import { kafkajs } from './repaired-kafkajs.js';
+import { saslOptions } from './sasl-login.js';
 
 export interface ClientSettings {
   connection: KafkaConnection;
@@ -36,13 +37,25 @@ export function retryFor(milliseconds: number): RetryOptions {
   };
 }
 
-/** Makes a kafkajs client; it connects to nothing yet. */
+const loginWithoutTls =
+  'The login to Kafka (SASL) is not sent without TLS, where others could take it: give the connection TLS too, or say that it is allowed without (spec.kafka.sasl.allowWithoutTls of the Hub).';
+
+/**
+ * Makes a kafkajs client; it connects to nothing yet.
+ *
+ * @throws KafkaError LOGIN_WITHOUT_TLS
+ */
 export function openClient(settings: ClientSettings): Client {
   const { connection, log, requestTimeoutMs = 5_000, connectionTimeoutMs = 2_000 } = settings;
-  const sockets = new Set<net.Socket>();
+  const { sasl } = connection;
+  if (sasl !== undefined && connection.tls === undefined && sasl.allowWithoutTls !== true) {
+    throw new KafkaError('LOGIN_WITHOUT_TLS', loginWithoutTls);
+  }
+  const sockets = new Set<BrokerSocket>();
   let discarded = false;
   const kafka = new kafkajs.Kafka({
-    brokers: () => reachableFirst(lastHeardFirst(connection.bootstrapServers), connectionTimeoutMs),
+    brokers: () =>
+      reachableFirst(connection, lastHeardFirst(connection.bootstrapServers), connectionTimeoutMs),
     clientId: connection.clientId,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: connectionTimeoutMs,
@@ -54,20 +67,20 @@ export function openClient(settings: ClientSettings): Client {
         if (!discarded) forward(entry);
       };
     },
-    socketFactory: ({ ssl, onConnect, ...asked }) => {
+    ...(sasl !== undefined && { sasl: saslOptions(sasl) }),
+    // Whether there is TLS says the connection, not kafkajs.
+    socketFactory: ({ onConnect, ...asked }) => {
       if (discarded) throw new Error('the client has been discarded');
       const { host, port } =
         settings.onlyBootstrap === true ? addressOf(connection.bootstrapServers[0]!) : asked;
-      // kafkajs's type leaves out that it is undefined where TLS is not asked for.
-      const socket = (ssl as tls.ConnectionOptions | undefined)
-        ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
-        : net.connect({ host, port }, onConnect);
+      const opened = openBrokerSocket(connection, { host, port }, onConnect);
+      const { socket } = opened;
       socket.setNoDelay(true).setKeepAlive(true, 60_000);
-      sockets.add(socket);
+      sockets.add(opened);
       const address = `${host}:${port}`;
       lastHeard.delete(address);
       socket.on('data', () => lastHeard.set(address, performance.now()));
-      socket.once('close', () => sockets.delete(socket));
+      socket.once('close', () => sockets.delete(opened));
       return socket;
     },
   });
@@ -78,7 +91,7 @@ export function openClient(settings: ClientSettings): Client {
     },
     discard: () => {
       discarded = true;
-      for (const socket of sockets) discardSocket(socket, new Error('the client has been discarded'));
+      for (const socket of sockets) socket.reset(new Error('the client has been discarded'));
     },
   };
 }
@@ -92,17 +105,6 @@ const lastHeard = new Map<string, number>();
 /** Those first that have spoken last, to whichever client: each that has vanished costs a new client seconds. */
 function lastHeardFirst(servers: readonly string[]): string[] {
   return [...servers].sort((a, b) => (lastHeard.get(b) ?? 0) - (lastHeard.get(a) ?? 0));
-}
-
-/**
- * Closes a socket with a reset. What is left in the kernel's hands of a request would otherwise still reach a broker
- * that can't be reached at present, and be written long after it was given up.
- */
-function discardSocket(socket: net.Socket, error: Error): void {
-  // A socket that has been ended in good order can't be reset any more, and would keep its handle for ever.
-  const canBeReset = !socket.connecting && !socket.writableEnded && !(socket instanceof tls.TLSSocket);
-  if (!canBeReset) socket.destroy(error);
-  else socket.resetAndDestroy().emit('error', error);
 }
 
 /** Texts of kafkajs that are no news: what it retries or what is part of every day. */

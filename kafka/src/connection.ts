@@ -6,6 +6,50 @@ export interface KafkaConnection {
   clientId: string;
   /** The zone this client is in; it then reads from replicas of the same zone, where brokers allow it. */
   rackId?: string;
+  /** Absent: without TLS. */
+  tls?: KafkaTls;
+  /** Absent: without a login. */
+  sasl?: KafkaSasl;
+}
+
+/**
+ * TLS 1.2 or later. A broker's certificate must be valid for the name or address under which it is connected to, as
+ * the bootstrap servers or the brokers' own advertised listeners have it.
+ */
+export interface KafkaTls {
+  /**
+   * Gives what one new connection is made with. It is asked for each, so what was renewed meanwhile holds from the next
+   * connection on, and those that are open stay.
+   *
+   * @throws Error where there is nothing that could be used now; the next attempt asks again
+   */
+  read(): KafkaTlsTexts;
+}
+
+/** PEM texts. */
+export interface KafkaTlsTexts {
+  /** The authorities that issue the brokers' certificates. Absent: the public ones. */
+  readonly ca?: string;
+  /** The certificate that is shown to brokers, and its key. Absent: none is shown. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export const saslMechanisms = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN'] as const;
+export type SaslMechanism = (typeof saslMechanisms)[number];
+
+/** A login by name and password (RFC 5802, RFC 7677; PLAIN: RFC 4616). */
+export interface KafkaSasl {
+  readonly mechanism: SaslMechanism;
+  /** As {@link KafkaTls.read}, for each new connection and each time that a broker asks for the login again. */
+  read(): KafkaLogin;
+  /** Without TLS a login is refused, for all who see the connection could take it or the messages; unless this is true. */
+  readonly allowWithoutTls?: boolean;
+}
+
+export interface KafkaLogin {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** Is given what the Kafka client has to say. No record's key, value or header is ever among it. */

@@ -8,7 +8,8 @@ export type KafkaErrorCode =
   | 'BATCH_LOST'
   | 'NO_ACTIVITY'
   | 'TRANSACTION_FAILED'
-  | 'READ_TIMED_OUT';
+  | 'READ_TIMED_OUT'
+  | 'LOGIN_WITHOUT_TLS';
 
 /** Something went wrong with Kafka; the message says what to do, and holds nothing of a record. */
 export class KafkaError extends Error {

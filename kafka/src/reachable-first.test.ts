@@ -17,12 +17,12 @@ describe('the order of bootstrap servers', () => {
   after(() => server.close());
 
   it('has the one first that can be connected to, and keeps the others', async () => {
-    expect(await reachableFirst([...vanished, there], 10_000)).to.deep.equal([there, ...vanished]);
-    expect(await reachableFirst([there, ...vanished], 10_000)).to.deep.equal([there, ...vanished]);
+    expect(await reachableFirst({}, [...vanished, there], 10_000)).to.deep.equal([there, ...vanished]);
+    expect(await reachableFirst({}, [there, ...vanished], 10_000)).to.deep.equal([there, ...vanished]);
   });
 
   it('stays where none can be', async () => {
-    expect(await reachableFirst(vanished, 100)).to.deep.equal(vanished);
-    expect(await reachableFirst([there], 100)).to.deep.equal([there]);
+    expect(await reachableFirst({}, vanished, 100)).to.deep.equal(vanished);
+    expect(await reachableFirst({}, [there], 100)).to.deep.equal([there]);
   });
 });

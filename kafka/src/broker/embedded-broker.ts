@@ -11,7 +11,7 @@ import { BrokerError } from './broker-error.js';
 import { fetchKafka } from './fetch-kafka.js';
 import { freePort } from './free-port.js';
 import { findJava, type Java } from './java.js';
-import { serverProperties } from './server-properties.js';
+import { type SecuredListeners, serverProperties } from './server-properties.js';
 
 const LOG4J_CONFIGURATION = fileURLToPath(new URL('../../broker/log4j2.xml', import.meta.url));
 
@@ -30,6 +30,8 @@ export interface EmbeddedBrokerOptions {
   logFile: string;
   /** The most heap it may take, in MiB; default 256. */
   heapMb?: number;
+  /** Absent: the plain listener only. */
+  secured?: SecuredListeners;
   /** Is told in a sentence what takes time. */
   onProgress?: (sentence: string) => void;
 }
@@ -44,10 +46,17 @@ interface Settings {
   directory: string;
   logFile: string;
   heapMb: number;
-  port: number;
-  controllerPort: number;
+  ports: Ports;
+  secured: SecuredListeners | undefined;
   java: Java;
   jars: string;
+}
+
+interface Ports {
+  port: number;
+  controllerPort: number;
+  sslPort: number;
+  saslPort: number;
 }
 
 /**
@@ -57,7 +66,7 @@ interface Settings {
 export class EmbeddedBroker {
   #child: ChildProcess;
   #exited: Promise<BrokerExit>;
-  readonly #settings: Settings;
+  #settings: Settings;
 
   private constructor(settings: Settings, child: ChildProcess, exited: Promise<BrokerExit>) {
     this.#settings = settings;
@@ -80,18 +89,29 @@ export class EmbeddedBroker {
     await mkdir(dirname(logFile), { recursive: true });
     await stopFormerBroker(directory);
     const ports = await choosePorts(directory, options.port ?? 0, options.controllerPort ?? 0);
-    const settings: Settings = { directory, logFile, heapMb: options.heapMb ?? 256, ...ports, java, jars };
+    const { heapMb = 256, secured } = options;
+    const settings: Settings = { directory, logFile, heapMb, ports, secured, java, jars };
     const { child, exited } = await launch(settings);
     return new EmbeddedBroker(settings, child, exited);
   }
 
   /** Where clients connect. */
   get bootstrapServers(): string[] {
-    return [`127.0.0.1:${this.#settings.port}`];
+    return [`127.0.0.1:${this.port}`];
+  }
+
+  /** Where clients connect with a certificate, if the broker is secured. */
+  get sslServers(): string[] {
+    return [`127.0.0.1:${this.#settings.ports.sslPort}`];
+  }
+
+  /** Where clients connect with TLS and a login, if the broker is secured. */
+  get saslServers(): string[] {
+    return [`127.0.0.1:${this.#settings.ports.saslPort}`];
   }
 
   get port(): number {
-    return this.#settings.port;
+    return this.#settings.ports.port;
   }
 
   /** The process id of the broker, or of the last one. */
@@ -121,9 +141,14 @@ export class EmbeddedBroker {
     await this.#exited;
   }
 
-  /** Stops the broker if it runs, and starts it again on the same port. */
-  async restart(): Promise<void> {
+  /**
+   * Stops the broker if it runs, and starts it again on the same ports.
+   *
+   * @param secured other certificates than before
+   */
+  async restart(secured: SecuredListeners | undefined = this.#settings.secured): Promise<void> {
     await this.stop();
+    this.#settings = { ...this.#settings, secured };
     ({ child: this.#child, exited: this.#exited } = await launch(this.#settings));
   }
 
@@ -133,10 +158,13 @@ export class EmbeddedBroker {
 }
 
 async function launch(settings: Settings): Promise<{ child: ChildProcess; exited: Promise<BrokerExit> }> {
-  const { directory, logFile, port, controllerPort } = settings;
+  const { directory, logFile, secured } = settings;
+  const { port, controllerPort, ...ports } = settings.ports;
   const properties = join(directory, 'server.properties');
   const logDirectory = join(directory, 'log');
-  await writeFile(properties, serverProperties({ port, controllerPort, logDirectory }));
+  const place = { port, controllerPort, logDirectory, secured: secured && { ...secured, ...ports } };
+  // It has the passwords of a secured broker.
+  await writeFile(properties, serverProperties(place), { mode: 0o600 });
   const logStart = existsSync(logFile) ? (await readFile(logFile)).length : 0;
   if (!existsSync(join(logDirectory, 'meta.properties'))) await format(settings, properties);
 
@@ -182,10 +210,16 @@ async function launch(settings: Settings): Promise<{ child: ChildProcess; exited
   return { child, exited };
 }
 
-async function format({ java, jars, logFile }: Settings, properties: string): Promise<void> {
+async function format({ java, jars, logFile, secured }: Settings, properties: string): Promise<void> {
   const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const args = ['-XX:TieredStopAtLevel=1', '-cp', join(jars, '*'), 'kafka.tools.StorageTool', 'format'];
-  await promisify(execFile)(java.command, [...args, '-t', clusterId, '-c', properties]).catch(
+  const users = Object.entries(secured?.logins ?? {}).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
+  );
+  await promisify(execFile)(java.command, [...args, '-t', clusterId, '-c', properties, ...users]).catch(
     (error: unknown) => {
       const said = (error as { stderr?: string }).stderr ?? String(error);
       throw new BrokerError(
@@ -269,11 +303,7 @@ async function endProcess(pid: number, hasEnded: () => boolean | Promise<boolean
 }
 
 /** The ports asked for, else those of the last time, else free ones; they are noted for the next time. */
-async function choosePorts(
-  directory: string,
-  port: number,
-  controllerPort: number,
-): Promise<{ port: number; controllerPort: number }> {
+async function choosePorts(directory: string, port: number, controllerPort: number): Promise<Ports> {
   const file = join(directory, 'ports.json');
   const former = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Partial<
     Record<string, number>
@@ -281,6 +311,8 @@ async function choosePorts(
   const ports = {
     port: port || former.port || (await freePort()),
     controllerPort: controllerPort || former.controllerPort || (await freePort()),
+    sslPort: former.sslPort ?? (await freePort()),
+    saslPort: former.saslPort ?? (await freePort()),
   };
   await writeFile(file, JSON.stringify(ports));
   return ports;
