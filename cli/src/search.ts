@@ -64,9 +64,8 @@ async function search(options: Options): Promise<void> {
 /** In the order of the messages. */
 async function outcomesOf(archive: Archive, found: readonly FoundMessage[]): Promise<string[]> {
   const { outcomeOf } = await import('@integration-hub/store');
-  const ids = found.map(({ correlationId }) => correlationId);
-  const steps = Map.groupBy(await archive.roads(ids), ({ correlationId }) => correlationId);
-  return ids.map((id) => outcomeOf(steps.get(id) ?? []));
+  const steps = Map.groupBy(await archive.roads(found), ({ correlationId }) => correlationId);
+  return found.map(({ correlationId }) => outcomeOf(steps.get(correlationId) ?? []));
 }
 
 function table(found: readonly FoundMessage[], outcomes: readonly string[]): string[] {

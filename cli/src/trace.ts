@@ -41,7 +41,7 @@ async function trace(id: string, options: Options): Promise<void> {
     const isCorrelation = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
     const wanted = isCorrelation ? { correlationId: id } : { controlId: id };
     const messages = await archive.search({ ...wanted, limit: mostMessages });
-    const roads = await archive.roads(messages.map(({ correlationId }) => correlationId));
+    const roads = await archive.roads(messages);
     const steps = Map.groupBy(roads, ({ correlationId }) => correlationId);
     const replays = await archive.replays.some([
       ...new Set(roads.map(({ replay }) => replay).filter((id) => id !== '')),

@@ -92,7 +92,7 @@ async function find(
 
 async function stepsOf(archive: Archive, found: readonly FoundMessage[]): Promise<Map<string, StepOnRoad[]>> {
   if (found.length === 0) return new Map();
-  const roads = await archive.roads(found.map(({ correlationId }) => correlationId));
+  const roads = await archive.roads(found);
   return Map.groupBy(roads, ({ correlationId }) => correlationId);
 }
 
@@ -113,7 +113,7 @@ async function show(
 ): Promise<MessageDetail> {
   const [message, steps] = await archive.ask(async (one) => {
     const [found] = await one.search({ correlationId, limit: 1 });
-    return [found, found && (await one.roads([correlationId]))] as const;
+    return [found, found && (await one.roads([found]))] as const;
   });
   if (message === undefined || steps === undefined) {
     throw new ConsoleError('NOT_FOUND', 'The message store has no message with this correlation id.');

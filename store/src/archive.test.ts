@@ -90,7 +90,7 @@ describe('Archive, on a real PostgreSQL', function () {
       steps[0]!,
       step({ header: undefined, correlationId: steps[0]!.correlationId }),
     ]);
-    const roads = await archive.roads(steps.map(({ correlationId }) => correlationId));
+    const roads = await archive.roads(steps);
     expect(roads).to.have.length(3);
     expect(await archive.search({ correlationId: steps[0]!.correlationId, limit: 10 })).to.have.length(1);
   });
@@ -102,7 +102,7 @@ describe('Archive, on a real PostgreSQL', function () {
       .write([good, step({ correlationId: 'no UUID' })])
       .catch((caught: unknown) => (error = caught));
     expect(error).to.be.instanceOf(ArchiveError).and.include({ code: 'DATABASE_REFUSES' });
-    expect(await archive.roads([good.correlationId])).to.deep.equal([]);
+    expect(await archive.roads([good])).to.deep.equal([]);
   });
 
   it('finds by patient, control id, type, flow and time, and pages without a gap or a double', async () => {
@@ -158,7 +158,7 @@ describe('Archive, on a real PostgreSQL', function () {
     for (const bytes of Object.values(raw[0]!) as Buffer[]) {
       expect(bytes.toString('latin1')).not.to.include(marked).and.not.to.include('Si');
     }
-    const [road] = await archive.roads([hidden.correlationId]);
+    const [road] = await archive.roads([hidden]);
     expect(road!.content()).to.deep.equal(content.bytes);
 
     const open1 = open({ identifierPolicy: 'Clear' });
@@ -173,7 +173,7 @@ describe('Archive, on a real PostgreSQL', function () {
     const one = step({ content: { bytes: Buffer.from('text'), policy: 'Full' } });
     await archive.write([one]);
     const content = async (contentKeys: Buffer[]): Promise<string | undefined> =>
-      (await open({ contentKeys }).roads([one.correlationId]))[0]!.content()?.toString();
+      (await open({ contentKeys }).roads([one]))[0]!.content()?.toString();
     expect(await content([randomBytes(32), keys.content])).to.equal('text');
     let error: unknown;
     await content([randomBytes(32)]).catch((caught: unknown) => (error = caught));
@@ -190,7 +190,7 @@ describe('Archive, on a real PostgreSQL', function () {
     const kept = step({ receivedAt: new Date('2025-02-01T00:00:00.000Z') });
     await archive.write([old, kept]);
     expect(await archive.dropBefore('2025-02-01')).to.deep.equal(['2025-01-31']);
-    expect(await archive.roads([old.correlationId, kept.correlationId])).to.have.length(1);
+    expect(await archive.roads([old, kept])).to.have.length(1);
     await archive.write([old]);
     await query('DROP TABLE ihub.message_d20250131, ihub.step_d20250131, ihub.patient_identifier_d20250131');
     // It doesn't know that yet; the second try does.
@@ -198,7 +198,7 @@ describe('Archive, on a real PostgreSQL', function () {
     await archive.write([old]).catch((caught: unknown) => (error = caught));
     expect(error).to.include({ code: 'DATABASE_AWAY' });
     await archive.write([old]);
-    expect(await archive.roads([old.correlationId])).to.have.length(1);
+    expect(await archive.roads([old])).to.have.length(1);
   });
 
   it('makes a new day once where many need it at the same time', async () => {
@@ -207,7 +207,7 @@ describe('Archive, on a real PostgreSQL', function () {
     await Promise.all(archives.map((one) => one.prepare()));
     const steps = archives.map(() => step({ receivedAt: day }));
     await Promise.all(archives.map((one, index) => one.write([steps[index]!])));
-    expect(await archive.roads(steps.map(({ correlationId }) => correlationId))).to.have.length(4);
+    expect(await archive.roads(steps)).to.have.length(4);
   });
 
   it('takes texts that PostgreSQL could not hold', async () => {
@@ -231,7 +231,7 @@ describe('Archive, on a real PostgreSQL', function () {
     expect(error).to.include({ code: 'DATABASE_AWAY' });
     await postgres.restart();
     await archive.write([one]);
-    expect(await archive.roads([one.correlationId])).to.have.length(1);
+    expect(await archive.roads([one])).to.have.length(1);
   });
 
   it('leaves no value in the log of the server', async () => {

@@ -126,12 +126,17 @@ export class Archive {
     return rows;
   }
 
-  /** The steps of messages, in the order of time. */
-  async roads(correlationIds: readonly string[]): Promise<StepOnRoad[]> {
+  /** The steps of messages that were found, in the order of time. */
+  async roads(
+    messages: readonly Pick<FoundMessage, 'correlationId' | 'receivedAt'>[],
+  ): Promise<StepOnRoad[]> {
     const { rows } = await told(this.#pool, () =>
       this.#pool.query<
         ArchivedStep & { contentPolicy: 'None' | 'Redacted' | 'Full'; content: Buffer | null }
-      >(roadStatement, [correlationIds]),
+      >(roadStatement, [
+        messages.map(({ receivedAt }) => receivedAt),
+        messages.map(({ correlationId }) => correlationId),
+      ]),
     );
     return rows.map(({ content, ...step }) => ({
       ...step,
@@ -184,10 +189,14 @@ SELECT * FROM unnest($10::timestamptz[], $11::uuid[], $12::text[], $13::text[], 
   $24::bytea[])
 ON CONFLICT DO NOTHING`;
 
+/** Each message by the day that it is kept with: looking for it in all of them takes the longer the more there are. */
 const roadStatement = `
-SELECT received_at AS "receivedAt", correlation_id AS "correlationId", origin, kind, at, stage, destination, code,
-  reason, attempts, replayed, replay, content_policy AS "contentPolicy", content
-FROM ihub.step WHERE correlation_id = ANY($1::uuid[])
+SELECT step.received_at AS "receivedAt", step.correlation_id AS "correlationId", origin, kind, at, stage, destination,
+  code, reason, attempts, replayed, replay, content_policy AS "contentPolicy", content
+FROM unnest($1::timestamptz[], $2::uuid[]) AS message (its_time, its_id)
+  CROSS JOIN LATERAL (
+    SELECT * FROM ihub.step WHERE received_at = its_time AND correlation_id = its_id OFFSET 0
+  ) AS step
 ORDER BY at, array_position(ARRAY['letter-replayed', 'received', 'transformed', 'filtered', 'duplicate', 'failed', 'delivered',
   'dead-letter', 'letter-dropped'], kind),
   origin`;

@@ -469,8 +469,7 @@ export class Replays {
             destination === undefined ? "<> ''" : `= ${value(destination)}`
           }`;
     // Where it was written more than once, as a replay does, the first is its place in the order.
-    return `${choice.with === '' ? '' : `${choice.with}, `}
-      chosen AS MATERIALIZED (
+    return `chosen AS MATERIALIZED (
         SELECT received_at, correlation_id, flow, control_id FROM ${choice.from} ${choice.where}
       ), standing AS MATERIALIZED (
         SELECT DISTINCT ON (c.received_at, c.correlation_id, s.destination) c.received_at, c.correlation_id, c.flow,

@@ -39,18 +39,21 @@ export function cursorOf({ receivedAt, correlationId }: FoundMessage): string {
   return `${receivedAt.toISOString()}/${correlationId}`;
 }
 
-/** A patient's latest messages that are looked at, where more than the patient is asked for. */
-const MOST_OF_A_PATIENT = 10_000;
+/** A patient's latest messages that are looked at, where more than the patient is asked for: test patients have many. */
+const MOST_OF_A_PATIENT = 100_000;
 
 /** Takes a parameter of a statement, and gives how the statement names it. */
 export type Parameter = (value: unknown) => string;
 
-/** Parts of a statement over the messages that are chosen; `with` is a common table, or empty. */
+/** Parts of a statement over the messages that are chosen. */
 interface Choice {
-  readonly with: string;
   readonly from: string;
   readonly where: string;
+  /** The latest first. */
+  readonly order: string;
 }
+
+const latestFirst = 'ORDER BY received_at DESC, correlation_id DESC';
 
 /**
  * @param stored all forms in which an identifier may stand in the database
@@ -62,7 +65,6 @@ export function searchStatement(
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const value: Parameter = (one) => `$${values.push(one)}`;
-  const order = 'ORDER BY received_at DESC, correlation_id DESC';
   const behind: string[] = [];
   if (search.after !== undefined) {
     const [time = '', id = ''] = search.after.split('/');
@@ -76,12 +78,10 @@ export function searchStatement(
     // The first says nothing new, but lets PostgreSQL pass over whole days.
     behind.push(`received_at <= ${at}`, `(received_at, correlation_id) < (${at}, ${value(id)}::uuid)`);
   }
-  const choice = choose(search, stored, value, behind, `${order} LIMIT ${MOST_OF_A_PATIENT}`);
-  const text = `${choice.with === '' ? '' : `WITH ${choice.with}`}
-    SELECT received_at AS "receivedAt", correlation_id AS "correlationId", flow, control_id AS "controlId",
-      message_type AS "messageType", sending_application AS "sendingApplication"
-    FROM ${choice.from} ${choice.where}
-    ${order} LIMIT ${value(search.limit)}`;
+  const { from, where, order } = choose(search, stored, value, behind, MOST_OF_A_PATIENT);
+  const text = `SELECT received_at AS "receivedAt", correlation_id AS "correlationId", flow,
+      control_id AS "controlId", message_type AS "messageType", sending_application AS "sendingApplication"
+    FROM ${from} ${where} ${order} LIMIT ${value(search.limit)}`;
   return { text, values };
 }
 
@@ -90,14 +90,14 @@ export function searchStatement(
  *
  * @param stored all forms in which an identifier may stand in the database
  * @param behind conditions on received_at and correlation_id beside the criteria
- * @param mostOfPatient what limits a patient's messages that are looked at
+ * @param mostOfPatient how many of a patient's messages are looked at, the latest of them; absent: all
  */
 export function choose(
   criteria: MessageCriteria,
   stored: (identifier: string) => Buffer[],
   value: Parameter,
   behind: readonly string[] = [],
-  mostOfPatient = '',
+  mostOfPatient?: number,
 ): Choice {
   const place = [...behind];
   if (criteria.from !== undefined) place.push(`received_at >= ${value(criteria.from)}`);
@@ -113,15 +113,23 @@ export function choose(
   const conditions = (all: readonly string[]): string =>
     all.length === 0 ? '' : `WHERE ${all.join(' AND ')}`;
   if (criteria.patient === undefined) {
-    return { with: '', from: 'ihub.message', where: conditions([...place, ...wanted]) };
+    return { from: 'ihub.message', where: conditions([...place, ...wanted]), order: latestFirst };
   }
-  const identified = `identifier = ANY(${value(stored(criteria.patient))}::bytea[])`;
-  // First the patient's messages, which are few; were the planner let to choose, it might read all others.
+  // The index has each form in the order of time, so that of many no more are read than are wanted.
+  const limit = mostOfPatient === undefined ? '' : `${latestFirst} LIMIT ${mostOfPatient}`;
+  const forms = stored(criteria.patient).map((form) => {
+    const identified = conditions([`identifier = ${value(form)}::bytea`, ...place]);
+    return `(SELECT received_at, correlation_id FROM ihub.patient_identifier ${identified} ${limit})`;
+  });
+  // First the patient's messages, which are few, then each by its key: the planner may not turn that round (OFFSET 0),
+  // or it might read all others.
   return {
-    with: `patients AS MATERIALIZED (
-      SELECT DISTINCT received_at, correlation_id FROM ihub.patient_identifier
-      ${conditions([identified, ...place])} ${mostOfPatient})`,
-    from: 'patients JOIN ihub.message USING (received_at, correlation_id)',
+    from: `(SELECT DISTINCT received_at, correlation_id FROM (${forms.join(' UNION ALL ')}) AS forms ${latestFirst})
+        AS patients (patients_time, patients_id)
+      CROSS JOIN LATERAL (
+        SELECT * FROM ihub.message WHERE received_at = patients_time AND correlation_id = patients_id OFFSET 0
+      ) AS message`,
     where: conditions(wanted),
+    order: 'ORDER BY patients_time DESC, patients_id DESC',
   };
 }
