@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { again } from './again.js';
 import { gatheredCalls, gatheredProduce, type ProduceAnswer, type ProduceOrder } from './gathered-produce.js';
 import { type CoordinatorFinder, KnownCoordinators } from './known-coordinators.js';
+import { crc32c } from './crc32c.js';
 import { decodeRecord } from './record-decoder.js';
 import { encodeRecord } from './record-encoder.js';
 
@@ -35,6 +36,7 @@ function groupMessagesPerPartition<Message>(options: {
 
 // Not faults, but a third of the time that a producer took, and much of a consumer's.
 for (const [module, faster] of [
+  ['kafkajs/src/protocol/recordBatch/crc32C', crc32c],
   ['kafkajs/src/protocol/recordBatch/record/v0', encodeRecord],
   ['kafkajs/src/protocol/recordBatch/record/v0/decoder', decodeRecord],
   ['kafkajs/src/producer/groupMessagesPerPartition', groupMessagesPerPartition],
