@@ -5,7 +5,7 @@ import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stage, StageConfiguration } from '@integration-hub/api';
 import { consoleProgram } from '@integration-hub/console';
-import { workerNodeOptions, workerProgram } from '@integration-hub/workers';
+import { workerEnvironment, workerNodeOptions, workerProgram } from '@integration-hub/workers';
 
 export type WorkerState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped';
 
@@ -84,6 +84,7 @@ export class WorkerProcess extends EventEmitter<{ state: [] }> {
     const parameters = [...workerNodeOptions, program, '--config', this.#configurationFile];
     const child = spawn(process.execPath, parameters, {
       detached: true,
+      env: { ...workerEnvironment, ...process.env },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
     });
     await log.close();

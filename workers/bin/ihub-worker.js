@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+import { workerProgram } from '../dist/program.js';
+
+await import(workerProgram);

@@ -9,6 +9,7 @@ import {
   UnknownMappingError,
 } from '@integration-hub/hl7';
 import { compileAcceptance } from './listener/acceptance.js';
+import { compileValidation } from './listener/validation.js';
 import { compileTransformation } from './transformer/transformer.js';
 
 /**
@@ -19,7 +20,8 @@ import { compileTransformation } from './transformer/transformer.js';
 export function checkConfiguration(configuration: StageConfiguration): string | undefined {
   try {
     if (configuration.role === 'listener') {
-      compileAcceptance(configuration);
+      const { schema } = configuration;
+      compileAcceptance(configuration, schema === null ? undefined : compileValidation(schema));
       if (configuration.ordering.by === 'Field') parsePath(configuration.ordering.path);
     } else if (configuration.role === 'transformer') {
       compileTransformation(configuration);

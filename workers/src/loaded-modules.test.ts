@@ -26,8 +26,9 @@ describe('what a worker loads', () => {
     });
   }
 
-  it('is nothing of the other roles for a listener', () => {
-    expect(loadedBy('listener/listener.js')).to.match(/libxml2/);
-    expect(loadedBy('listener/listener.js')).to.not.match(/dist\/(sender|transformer|archivist)\//);
+  it('is neither libxml2 nor anything of other roles for a listener, unless it validates', () => {
+    const loaded = loadedBy('listener/listener.js');
+    expect(loaded).to.not.match(/libxml2|dist\/(sender|transformer|archivist)\//);
+    expect(loadedBy('listener/validation.js')).to.match(/libxml2/);
   });
 });

@@ -4,6 +4,7 @@ import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from '
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { workerEnvironment } from '@integration-hub/workers';
 import { packImage } from './image.js';
 
 /** The image of the workers, the operator and `ihub`, as a pod names it: `integration-hub:dev` without its registry. */
@@ -14,6 +15,7 @@ const PROGRAMS = ['workers', 'operator', 'cli', 'console'];
 /** Of our packages: programs, the tables of HL7's names, and the console's pages. */
 const SHIPPED = ['dist', 'bin', 'names', 'package.json', 'web/dist/site'];
 const DATA = ['schemas', 'mappings'];
+const ENVIRONMENT = Object.entries(workerEnvironment).map(([name, value]) => `${name}=${value}`);
 /** Nobody in particular, as in distroless images. */
 const USER = '65532';
 
@@ -39,7 +41,7 @@ export async function packHubImage(archive: string): Promise<void> {
       root,
       {
         Entrypoint: ['node'],
-        Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+        Env: ['PATH=/usr/local/bin', 'NODE_ENV=production', ...ENVIRONMENT],
         User: `${USER}:${USER}`,
         WorkingDir: '/app',
       },

@@ -1,6 +1,6 @@
 /** The sender, made wrong for a test of the fault machine: it takes a message for delivered before it is acknowledged. */
 import { acceptance, Message, MllpConnection } from '@integration-hub/hl7';
-import { workerProgram } from '@integration-hub/workers';
+import { workerModules } from '@integration-hub/workers';
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
 const { exchange } = MllpConnection.prototype;
@@ -11,4 +11,4 @@ MllpConnection.prototype.exchange = function (content, timeoutMs) {
   lastOf.set(this, next);
   return Promise.resolve(acceptance(Message.parse(content), new Date()));
 };
-await import(workerProgram);
+await import(workerModules);

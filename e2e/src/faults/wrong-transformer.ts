@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerConfiguration } from '@integration-hub/api';
 import { GatheringProducer, PartitionTransactions } from '@integration-hub/kafka';
-import { workerProgram } from '@integration-hub/workers';
+import { workerModules } from '@integration-hub/workers';
 
 const LATE = 1_000;
 const configuration = JSON.parse(readFileSync(process.argv.at(-1)!, 'utf8')) as WorkerConfiguration;
@@ -16,4 +16,4 @@ PartitionTransactions.prototype.run = async (batch, records, nextOffset) => {
   batch.resolve(nextOffset - 1n);
   return true;
 };
-await import(workerProgram);
+await import(workerModules);

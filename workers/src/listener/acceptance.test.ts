@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { compileAcceptance } from './acceptance.js';
+import { compileValidation } from './validation.js';
 
 const open = { versions: null, sendingApplications: null, rules: [] };
 const message = (change: (text: string) => string = (text) => text): Buffer =>
@@ -76,29 +77,27 @@ describe('acceptance', () => {
   ];
   for (const [name, accept, bytes, code, answer] of cases) {
     it(`${code === undefined ? 'takes' : 'refuses'} ${name}`, () => {
-      const { rejection } = compileAcceptance({
-        schema: null,
-        accept: { ...open, ...accept },
-        charset: 'UNICODE UTF-8',
-      })(bytes);
+      const { rejection } = compileAcceptance(
+        { accept: { ...open, ...accept }, charset: 'UNICODE UTF-8' },
+        undefined,
+      )(bytes);
       expect(rejection?.code).to.equal(code);
       expect(rejection?.acknowledgement).to.equal(answer);
     });
   }
 
   it('reads a message whose MSH-18 is empty in the flow’s character set', () => {
-    const judge = compileAcceptance({ accept: open, schema: null, charset: '8859/1' });
+    const judge = compileAcceptance({ accept: open, charset: '8859/1' }, undefined);
     const { message: read, rejection } = judge(Buffer.from(message().toString(), 'latin1'));
     expect(rejection).to.equal(undefined);
     expect(read?.text('PID-5.2')).to.equal('Siân');
   });
 
   it('says what was expected, and never what was found in a field of the patient', () => {
-    const judge = compileAcceptance({
-      schema: null,
-      accept: { ...open, rules: [birth] },
-      charset: 'UNICODE UTF-8',
-    });
+    const judge = compileAcceptance(
+      { accept: { ...open, rules: [birth] }, charset: 'UNICODE UTF-8' },
+      undefined,
+    );
     const { rejection } = judge(message((text) => text.replace('19840229', '19850229')));
     expect(rejection?.reason).to.equal('date of birth: PID-7 must be a date of birth');
     expect(JSON.stringify(rejection)).not.to.match(/19850229|PRITCHARD|1002003/);
@@ -107,22 +106,19 @@ describe('acceptance', () => {
   it('makes its checks in their order, and names the first that fails', () => {
     const accept = { versions: ['2.4'], sendingApplications: ['1'], rules: [{ ...birth, when: 'true' }] };
     expect(
-      compileAcceptance({ accept, schema: null, charset: 'ASCII' })(message((text) => text.replace('â', 'a')))
+      compileAcceptance({ accept, charset: 'ASCII' }, undefined)(message((text) => text.replace('â', 'a')))
         .rejection?.code,
     ).to.equal('WRONG_VERSION');
   });
 });
 
 describe('acceptance by a schema set', () => {
+  const configuration = { accept: open, charset: 'UNICODE UTF-8' };
   const schema = { set: 'phw', onlyReference: false, lengths: 'ignore', tables: 'ignore' } as const;
   const invalid = message((text) => text.replace(/PV1.*\r/, '').replace('EVN||20260304091500', 'EVN||today'));
 
   for (const onlyReference of [false, true]) {
-    const judge = compileAcceptance({
-      accept: open,
-      charset: 'UNICODE UTF-8',
-      schema: { ...schema, onlyReference },
-    });
+    const judge = compileAcceptance(configuration, compileValidation({ ...schema, onlyReference }));
 
     it(`takes what is valid (${onlyReference ? 'reference' : 'compiled'})`, () => {
       expect(judge(message()).rejection).to.equal(undefined);
@@ -140,14 +136,13 @@ describe('acceptance by a schema set', () => {
   }
 
   it('refuses a structure that the set does not have with AR', () => {
-    const judge = compileAcceptance({ accept: open, charset: 'UNICODE UTF-8', schema });
+    const judge = compileAcceptance(configuration, compileValidation(schema));
     const { rejection } = judge(message((text) => text.replace('ADT^A31^ADT_A05', 'ORU^R01^ORU_R01')));
     expect(rejection).to.include({ code: 'INVALID', acknowledgement: 'AR' });
     expect(rejection?.errors[0]).to.include({ code: '200', location: 'MSH-9' });
   });
 
   it('says at the start that there is no such set', () => {
-    const configuration = { accept: open, charset: 'ASCII', schema: { ...schema, set: 'pwh' } };
-    expect(() => compileAcceptance(configuration)).to.throw(/pwh/);
+    expect(() => compileValidation({ ...schema, set: 'pwh' })).to.throw(/pwh/);
   });
 });

@@ -1,18 +1,9 @@
 /** The checks that a listener makes of a message before it stores it, in the order of mission and flow. */
 import type { ListenerConfiguration } from '@integration-hub/api';
-import {
-  builtInSchemaSet,
-  compileCondition,
-  ConditionError,
-  isValid,
-  Message,
-  MessageError,
-  validate,
-  validateByReference,
-  type ErrorReport,
-  type Finding,
-  type FindingCode,
-} from '@integration-hub/hl7';
+import type { Finding, FindingCode } from '@integration-hub/hl7';
+import { compileCondition, ConditionError } from '@integration-hub/hl7/conditions';
+import { Message, MessageError, type ErrorReport } from '@integration-hub/hl7/messages';
+import type { Validation } from './validation.js';
 
 /** Why a message is not accepted. */
 export interface Rejection {
@@ -59,17 +50,16 @@ function reject(
 
 /**
  * Compiles a flow's checks.
+ * @param validation by its schema, of `compileValidation`; undefined where the flow has none
  * @returns a function from a message's bytes to its verdict; it never throws
  * @throws ConditionError when a rule's expression is wrong
- * @throws SchemaError when there is no such schema set, or it can't be used
  */
 export function compileAcceptance(
-  configuration: Pick<ListenerConfiguration, 'accept' | 'charset' | 'schema'>,
+  configuration: Pick<ListenerConfiguration, 'accept' | 'charset'>,
+  validation: Validation | undefined,
 ): (bytes: Buffer) => Verdict {
-  const { accept, charset, schema } = configuration;
+  const { accept, charset } = configuration;
   const rules = accept.rules.map((rule) => ({ ...rule, matches: compileCondition(rule.when) }));
-
-  const findingsOf = schema && compileValidation(schema);
 
   function check(message: Message): Rejection | undefined {
     if (message.controlId === '') {
@@ -90,8 +80,8 @@ export function compileAcceptance(
         return reject('RULE', `${rule.name}: ${rule.message}`, 'AE', condition.applicationError);
       }
     }
-    const findings = findingsOf?.(message) ?? [];
-    return isValid(findings) ? undefined : invalid(message, findings);
+    const errors = (validation?.(message) ?? []).filter(({ severity }) => severity === 'error');
+    return errors.length === 0 ? undefined : invalid(message, errors);
   }
 
   return (bytes) => {
@@ -115,22 +105,10 @@ export function compileAcceptance(
   };
 }
 
-function compileValidation(
-  schema: NonNullable<ListenerConfiguration['schema']>,
-): (message: Message) => readonly Finding[] {
-  const set = builtInSchemaSet(schema.set);
-  // A set that can't be used shows now, not with the first message.
-  for (const structure of set.structures) set.load(structure);
-  return schema.onlyReference
-    ? (message) => validateByReference(message, set)
-    : (message) => validate(message, set, schema);
-}
-
 /** Findings that a reason names; an AE reports all of them. */
 const namedFindings = 5;
 
-function invalid(message: Message, findings: readonly Finding[]): Rejection {
-  const errors = findings.filter((finding) => finding.severity === 'error');
+function invalid(message: Message, errors: readonly Finding[]): Rejection {
   const named = errors.slice(0, namedFindings).map((finding) => finding.message);
   if (errors.length > named.length) named.push(`and ${errors.length - named.length} more`);
   const unknown = errors[0]?.code === 'STRUCTURE_UNKNOWN';

@@ -67,7 +67,7 @@ describe('a listener’s connection', () => {
         metrics,
         traces: noTraces,
         security: { refused: () => undefined },
-        judge: compileAcceptance(configuration),
+        judge: compileAcceptance(configuration, undefined),
         keyOf: () => Buffer.from('test'),
         store: (record, signal) =>
           new Promise((resolve, reject) => {

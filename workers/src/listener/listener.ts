@@ -18,6 +18,7 @@ import { ListenerConnection, type ListenerService } from './connection.js';
 import { createMllpServer } from './mllp-server.js';
 import { RefusalLog } from './refusal-log.js';
 import { SecurityEvents } from './security-events.js';
+import type { Validation } from './validation.js';
 
 /** A round of storing that takes longer than this means that Kafka is slow: nothing more is read meanwhile. */
 const slowStoreMs = 1_000;
@@ -48,7 +49,8 @@ export class Listener implements Worker {
   /** Storing has failed; until Kafka answers again nothing is read, and the worker is not ready. */
   #kafkaAway = false;
 
-  constructor(configuration: ListenerConfiguration, parts: WorkerParts) {
+  /** @param validation by the flow's schema; undefined where it has none */
+  constructor(configuration: ListenerConfiguration, parts: WorkerParts, validation: Validation | undefined) {
     this.#configuration = configuration;
     this.#parts = parts;
     this.#producer = new GatheringProducer({
@@ -73,7 +75,7 @@ export class Listener implements Worker {
       metrics: parts.metrics,
       traces: parts.traces,
       security,
-      judge: compileAcceptance(configuration),
+      judge: compileAcceptance(configuration, validation),
       keyOf: keyFunction(configuration),
       store: (record, signal) => this.#store(record, signal),
       tell: this.#events.tell,

@@ -3,7 +3,7 @@
  * (https://opentelemetry.io/docs/specs/semconv/messaging/kafka/). Of a message's fields MSH-3, MSH-9 and MSH-10 only.
  */
 import type { MessageDescription } from '@integration-hub/api';
-import type { Message } from '@integration-hub/hl7';
+import type { Message } from '@integration-hub/hl7/messages';
 import type { IncomingRecord } from '@integration-hub/kafka';
 import type { SpanAttributes } from './traces.js';
 

@@ -1,0 +1,26 @@
+/**
+ * Bundles the worker program: `dist/bundle/main.js`, and a file for what each role alone needs. Names stay as they
+ * are, so that a stack in a log can be read; the source maps beside it lead to the TypeScript.
+ */
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+/** Ours do nothing when they are loaded that matters to those who need nothing of them. */
+const ours = /\/(api|hl7|kafka|store|replay|workers)\/dist\//;
+
+const bundle = await rolldown({
+  input: path('dist/main.js'),
+  platform: 'node',
+  // Repaired module by module before it is loaded (kafka), or with files beside it; telemetry only where configured.
+  external: [/^kafkajs/, /^libxml2-wasm/, /^pg(-|$)/, /^@opentelemetry\//],
+  treeshake: { moduleSideEffects: [{ test: ours, sideEffects: false }] },
+});
+await bundle.write({
+  dir: path('dist/bundle'),
+  cleanDir: true,
+  format: 'esm',
+  sourcemap: true,
+  comments: { legal: false, annotation: false, jsdoc: false },
+});
+await bundle.close();
