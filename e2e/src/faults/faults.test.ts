@@ -22,7 +22,7 @@ describe('a hub over two zones', function () {
         [fault('SIGKILL of a transformer')],
       ],
       sendersPerFlow: 3,
-      paceMs: 300,
+      rate: 20,
       // How long a gap is depends on what else this machine does; `make faults` judges it.
       judgeGaps: false,
       // How long it takes to recover does, too.

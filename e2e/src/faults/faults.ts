@@ -256,8 +256,17 @@ function rollNodes(ofRole: KafkaNode['role']): Fault {
   };
 }
 
+/** What all else is held against. */
+const noFault: Fault = {
+  name: 'nothing',
+  lastsMs: 30_000,
+  longestGapMs: LESSER_GAP,
+  begin: () => Promise.resolve(nothing),
+};
+
 /** Every fault that there is, each once. */
 export const FAULTS: readonly Fault[] = [
+  noFault,
   ...ROLES.map((role) => signalWorker(role, 'SIGKILL', ['SIGKILL'], 5_000)),
   ...ROLES.map((role) => signalWorker(role, 'SIGSTOP', ['SIGSTOP', 'SIGCONT'], 15_000)),
   signalNode('broker', 'SIGKILL'),

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,6 +41,7 @@ export class KafkaCluster {
   readonly #directory: string;
   readonly #jars: string;
   readonly #processes = new Map<number, ChildProcess>();
+  #stopped = false;
 
   private constructor(network: ZoneNetwork, directory: string, jars: string) {
     this.#network = network;
@@ -94,13 +95,18 @@ export class KafkaCluster {
     await promisify(execFile)('prlimit', ['--pid', String(pid), '--fsize=0']);
   }
 
-  /** Starts a node that does not run, on what it has on its disk. */
+  /** Starts a node that does not run, on what it has on its disk; nothing where the cluster has been stopped. */
   async startNode(id: number): Promise<void> {
     if (this.isRunning(id)) return;
     const { role, place } = KAFKA_NODES.find((node) => node.id === id)!;
     const log = await open(join(this.#directory, `${id}.log`), 'a');
     const [command, ...words] = this.#network.within(place);
     const archive = await this.#classArchive();
+    // A fault that was left in the middle may still want it.
+    if (this.#stopped) {
+      await log.close();
+      return;
+    }
     const child = spawn(
       command,
       [
@@ -149,7 +155,13 @@ export class KafkaCluster {
 
   /** Kills all nodes: what they hold is not needed any more. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(KAFKA_NODES.map(({ id }) => this.end(id, 'SIGKILL')));
+  }
+
+  /** Leaves of all nodes, which must have ended, their logs only. */
+  async removeData(): Promise<void> {
+    for (const { id } of KAFKA_NODES) await rm(this.#dataDirectory(id), { recursive: true, force: true });
   }
 
   async #countBrokers(): Promise<number> {
@@ -256,7 +268,10 @@ export class KafkaCluster {
       'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,
       'num.network.threads': 1,
       'num.io.threads': 2,
-      'log.retention.check.interval.ms': 300_000,
+      // A long run is not to fill the disk; a partition never has so much that is yet to be read.
+      'log.segment.bytes': 32 * 1024 * 1024,
+      'log.retention.bytes': 192 * 1024 * 1024,
+      'log.retention.check.interval.ms': 60_000,
     };
     if (node.role === 'broker') {
       properties['broker.rack'] = node.place;

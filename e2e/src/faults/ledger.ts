@@ -109,6 +109,11 @@ export class Ledger {
     return this.#acknowledged;
   }
 
+  /** Arrivals at the receiver, repeated ones included. */
+  get deliveredCount(): number {
+    return this.#delivered;
+  }
+
   /** Whether all has arrived that had been acknowledged by then, in milliseconds of a monotonic clock. */
   hasArrived(acknowledgedBy = Infinity): boolean {
     const [oldest] = this.#awaited.values();
@@ -121,9 +126,10 @@ export class Ledger {
     return arrivals.map((at) => Math.round((at - since) / 100) / 10);
   }
 
-  findings(): Findings {
+  /** @param isOver whether what has not arrived is lost; otherwise it may be on its way */
+  findings(isOver = true): Findings {
     const lost = [...this.#messages].filter(
-      ([, { acknowledged, arrivals }]) => acknowledged && arrivals.length === 0,
+      ([, { acknowledged, arrivals }]) => isOver && acknowledged && arrivals.length === 0,
     );
     return {
       acknowledged: this.#acknowledged,

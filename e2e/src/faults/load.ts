@@ -27,11 +27,14 @@ export interface SenderOptions {
   readonly ledger: Ledger;
   readonly misbehaviour: Misbehaviour;
   readonly random: Random;
-  /** Between an acknowledgement and the next message, in milliseconds. */
+  /** Between one message and the next, in milliseconds. */
   readonly paceMs: number;
   /** After so long without an acknowledgement it closes the connection and sends the message again, elsewhere. */
   readonly ackTimeoutMs: number;
 }
+
+/** How much of what it should have sent meanwhile a sender makes good after waiting, in milliseconds. */
+const MOST_BEHIND = 1_000;
 
 /**
  * A sending system: sends numbered messages one after another, and one that was not acknowledged again, until it is.
@@ -51,7 +54,12 @@ export class LoadSender {
   /** Sends until it is stopped, and may be run again; what is in hand then is sent to its acknowledgement. */
   async run(): Promise<void> {
     const { name, ledger, template, expected, paceMs, misbehaviour, random } = this.#options;
+    // Not all begin at the same moment.
+    let due = performance.now() + random.next() * paceMs;
     while (!this.#stopped) {
+      due = Math.max(due, performance.now() - MOST_BEHIND);
+      await sleep(Math.max(0, due - performance.now()));
+      due += paceMs;
       this.#number += 1;
       const controlId = `${name}-${this.#number}`;
       const bytes = numbered(template, controlId);
@@ -69,7 +77,6 @@ export class LoadSender {
       ledger.acknowledged(controlId);
       if (random.chance(misbehaviour.repetitions)) while (!(await send())) await sleep(200);
       this.#longestWait = Math.max(this.#longestWait, performance.now() - since);
-      await sleep(paceMs);
     }
     void this.#connection?.close();
     this.#connection = undefined;

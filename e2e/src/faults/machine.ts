@@ -35,53 +35,94 @@ export interface RunOptions extends TwoZoneHubOptions {
   readonly keepLogs?: boolean;
   /** Whether a gap that is longer than allowed is a wrong. */
   readonly judgeGaps: boolean;
-  /** @param acknowledged messages acknowledged to senders so far */
-  readonly onStep?: (acknowledged: number) => void;
+  /** Is given the report as it stands after each step. */
+  readonly onStep?: (report: RunReport) => void;
+  /** Ends the run where it stands; the report says so, and all that was started is ended. */
+  readonly signal?: AbortSignal;
 }
 
 /** Quiet time before each step, in which load only is there, in milliseconds. */
 const QUIET = 2_000;
+/** A step that takes so long, in seconds, and in which nothing is acknowledged, shows that the load has come to a stand. */
+const LONG_STEP = 20;
+/** How often it is told how far the run is, in milliseconds. */
+const TELL_EVERY = 60_000;
 
 /** Starts a hub over two zones, sends a load through it, breaks it step by step, and compares what came with what went. */
 export async function runFaults(options: RunOptions): Promise<RunReport> {
-  const { steps, seed, onProgress, judgeGaps, onStep } = options;
-  const random = new Random(seed);
+  const { seed, onProgress, judgeGaps } = options;
   const began = performance.now();
   const hub = await TwoZoneHub.start(options);
+  const { ledger } = hub;
   const reports: StepReport[] = [];
   const wrongs: string[] = [];
-  let stop: Parameters<TwoZoneHub['stop']>[0] = {};
+  const report = (findings: Findings, all: readonly string[]): RunReport => {
+    return { seed, senders: hub.senders.length, steps: reports, findings, wrongs: all };
+  };
+  const telling = setInterval(() => {
+    const { acknowledgedCount, deliveredCount } = ledger;
+    const memory = Math.round(process.memoryUsage().rss / 1_048_576);
+    onProgress(`${acknowledgedCount} acknowledged, ${deliveredCount} delivered; ${memory} MiB here`);
+  }, TELL_EVERY);
+  let keepLogs = true;
   try {
-    hub.startLoad();
-    await sleep(QUIET);
-    await hub.recovered();
-    for (const faults of steps) {
-      await sleep(QUIET);
-      const report = await step(hub, faults, random);
-      reports.push(report);
-      onStep?.(hub.ledger.acknowledgedCount);
-      onProgress(lineOf(report));
-      if (report.hung !== undefined) {
-        wrongs.push(`${report.faults.join(' + ')}: ${report.hung}`);
-        break;
-      }
+    await Promise.race([
+      broken(hub, options, (one) => {
+        reports.push(one);
+        onProgress(lineOf(one));
+        if (one.hung !== undefined) wrongs.push(`${one.faults.join(' + ')}: ${one.hung}`);
+        options.onStep?.(report(ledger.findings(false), [...wrongs, 'the run has not ended']));
+      }),
+      failureOf(hub, options.signal),
+    ]).catch((error: unknown) => wrongs.push((error as Error).message));
+    const isOver = options.signal?.aborted !== true;
+    if (isOver) {
+      await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs, hub.patienceMs);
+      await ended('all that was acknowledged has arrived', hub.delivered(), wrongs, hub.patienceMs + 1_000);
+      // What would come twice has the time to.
+      await sleep(3_000);
     }
-    await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs, hub.patienceMs);
-    await ended('all that was acknowledged has arrived', hub.delivered(), wrongs, hub.patienceMs + 1_000);
-    // What would come twice has the time to.
-    await sleep(3_000);
-    const findings = hub.ledger.findings();
+    const findings = ledger.findings(isOver);
     wrongs.push(
       ...WRONGS.filter((kind) => findings[kind].length > 0).map((kind) =>
-        sentenceOf(kind, findings, (id) => hub.ledger.arrivalsOf(id, began)),
+        sentenceOf(kind, findings, (id) => ledger.arrivalsOf(id, began)),
       ),
     );
     if (judgeGaps) wrongs.push(...reports.filter(isTooLong).map(gapSentence));
-    stop = { keepLogs: options.keepLogs === true || wrongs.length > 0 };
-    return { seed, senders: hub.senders.length, steps: reports, findings, wrongs };
+    keepLogs = options.keepLogs === true || wrongs.length > 0;
+    return report(findings, wrongs);
   } finally {
-    await hub.stop(stop);
+    clearInterval(telling);
+    await hub.stop({ keepLogs });
   }
+}
+
+/** Goes through the steps under load; ends after the first from which the hub does not recover. */
+async function broken(
+  hub: TwoZoneHub,
+  { steps, seed }: RunOptions,
+  onStep: (report: StepReport) => void,
+): Promise<void> {
+  const random = new Random(seed);
+  hub.startLoad();
+  await sleep(QUIET);
+  await hub.recovered();
+  for (const faults of steps) {
+    await sleep(QUIET);
+    const report = await step(hub, faults, random);
+    onStep(report);
+    if (report.hung !== undefined) return;
+  }
+}
+
+/** Fails when a sender does, or when the run is told to end; never ends otherwise. */
+async function failureOf(hub: TwoZoneHub, signal: AbortSignal | undefined): Promise<never> {
+  const told = new Promise<never>((_, reject) => {
+    const tell = (): void => reject(new Error(`ended before its end: ${String(signal!.reason)}`));
+    if (signal?.aborted === true) tell();
+    else signal?.addEventListener('abort', tell, { once: true });
+  });
+  return Promise.race([told, hub.loadFailure]);
 }
 
 async function step(hub: TwoZoneHub, faults: readonly Fault[], random: Random): Promise<StepReport> {
@@ -104,10 +145,13 @@ async function step(hub: TwoZoneHub, faults: readonly Fault[], random: Random): 
     hung = (error as Error).message;
   }
   const allowed = faults.map(({ longestGapMs }) => longestGapMs);
+  const seconds = Math.round((performance.now() - since) / 1000);
+  const acknowledged = ledger.acknowledgedCount - acknowledgedBefore;
+  if (acknowledged === 0 && seconds > LONG_STEP) hung ??= 'no message was acknowledged';
   return {
     faults: faults.map(({ name }) => name),
-    seconds: Math.round((performance.now() - since) / 1000),
-    acknowledged: ledger.acknowledgedCount - acknowledgedBefore,
+    seconds,
+    acknowledged,
     longestGapMs: ledger.takeLongestGap(),
     allowedGapMs: allowed.includes(undefined) ? null : Math.max(...(allowed as number[])),
     longestWaitMs: Math.max(...senders.map((sender) => sender.takeLongestWait())),

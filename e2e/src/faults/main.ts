@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FAULTS, fault, type Fault } from './faults.js';
-import { lineOf, runFaults } from './machine.js';
+import { lineOf, runFaults, type RunReport } from './machine.js';
 import { Random } from './random.js';
 import { reasonAgainstNetwork } from './zone-network.js';
 
@@ -18,8 +18,8 @@ const { values } = parseArgs({
     mixed: { type: 'string', default: '5' },
     messages: { type: 'string', default: '0' },
     minutes: { type: 'string', default: '0' },
-    senders: { type: 'string', default: '10' },
-    pace: { type: 'string', default: '100' },
+    senders: { type: 'string', default: '20' },
+    rate: { type: 'string', default: '200' },
     report: { type: 'string', default: 'faults-report.json' },
     'keep-logs': { type: 'boolean', default: false },
     'ignore-gaps': { type: 'boolean', default: false },
@@ -45,22 +45,42 @@ function* steps(): Generator<readonly Fault[]> {
     yield [first, random.pick(alone.length > 1 ? alone.filter((other) => other !== first) : FAULTS)];
   }
 }
+/** Written after each step, so that a run that is killed has said what it saw. */
+function writeReport(report: object): void {
+  mkdirSync(dirname(values.report), { recursive: true });
+  writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`);
+}
+
 console.log(`faults: seed ${seed}`);
 const began = performance.now();
 let acknowledged = 0;
-const report = await runFaults({
-  seed,
-  steps: steps(),
-  onStep: (count) => (acknowledged = count),
-  sendersPerFlow: Number(values.senders),
-  paceMs: Number(values.pace),
-  keepLogs: values['keep-logs'],
-  judgeGaps: !values['ignore-gaps'],
-  onProgress: (sentence) =>
-    console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)}  ${sentence}`),
-});
-mkdirSync(dirname(values.report), { recursive: true });
-writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`);
+const ending = new AbortController();
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+for (const signal of SIGNALS) process.once(signal, () => ending.abort(signal));
+process.on('uncaughtException', (error) => ending.abort(error));
+let report: RunReport;
+try {
+  report = await runFaults({
+    seed,
+    steps: steps(),
+    onStep: (soFar) => {
+      ({ acknowledged } = soFar.findings);
+      writeReport(soFar);
+    },
+    signal: ending.signal,
+    sendersPerFlow: Number(values.senders),
+    rate: Number(values.rate),
+    keepLogs: values['keep-logs'],
+    judgeGaps: !values['ignore-gaps'],
+    onProgress: (sentence) =>
+      console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)}  ${sentence}`),
+  });
+} catch (error) {
+  writeReport({ seed, steps: [], wrongs: [`not begun: ${(error as Error).message}`] });
+  console.error(error);
+  process.exit(1);
+}
+writeReport(report);
 console.log();
 for (const step of report.steps) console.log(lineOf(step));
 const { findings } = report;

@@ -20,12 +20,14 @@ const WANTED_IN_SYNC = 3;
 /** For how long a zone must have been lost before what must be in sync is lowered; its brokers' own time to be taken for gone comes before. */
 const LOWER_AFTER = 1_000;
 const LOOK_EVERY = 500;
+/** Of all messages, those of the flow in one order: one after another, each waits for its delivery and its commit. */
+const SHARE_IN_ONE_ORDER = 0.2;
 
 export interface TwoZoneHubOptions {
   /** Sending systems for each of the two flows. */
   readonly sendersPerFlow: number;
-  /** Of each sender, between an acknowledgement and the next message, in milliseconds. */
-  readonly paceMs: number;
+  /** Messages a second of all senders together, as long as nothing holds them up. */
+  readonly rate: number;
   readonly seed: number;
   /** How long the hub may take to be as before a fault; default 180,000 ms. */
   readonly patienceMs?: number;
@@ -55,6 +57,9 @@ export class TwoZoneHub {
   #lastLook: WatchReport | undefined;
   #lost: string | undefined;
   #sending: Promise<unknown> = Promise.resolve();
+  #failLoad: (error: Error) => void = () => undefined;
+  /** Fails when a sender of the load does; never ends otherwise. */
+  readonly loadFailure: Promise<never>;
 
   private constructor(
     directory: string,
@@ -74,6 +79,8 @@ export class TwoZoneHub {
       ),
     );
     this.ledger = new Ledger();
+    this.loadFailure = new Promise((_, reject) => (this.#failLoad = reject));
+    this.loadFailure.catch(() => undefined);
     this.receiver = new MockReceiver(
       { host: network.machine, port: 2576, reply: 'AA', delayMs: 0 },
       { message: ({ bytes }) => this.ledger.arrived(Message.parse(bytes).controlId, Buffer.from(bytes)) },
@@ -139,6 +146,7 @@ export class TwoZoneHub {
 
   startLoad(): void {
     this.#sending = Promise.all(this.senders.map((sender) => sender.run()));
+    this.#sending.catch(this.#failLoad);
   }
 
   /** Ends the load: every message begun is acknowledged then. */
@@ -176,7 +184,8 @@ export class TwoZoneHub {
     await this.receiver.kill();
     await this.kafka.stop();
     await this.network.remove();
-    if (!keepLogs) await rm(this.#directory, { recursive: true, force: true });
+    if (keepLogs) await this.kafka.removeData();
+    else await rm(this.#directory, { recursive: true, force: true });
   }
 
   #looked(look: WatchReport, onProgress: (sentence: string) => void): void {
@@ -194,6 +203,7 @@ export class TwoZoneHub {
       ? samples.phw
       : Buffer.from(samples.paris.toString('latin1').replace('|550123^', `|${name}^`), 'latin1');
     const addresses = this.listeners.get(port)!;
+    const rate = options.rate * (isPhw ? SHARE_IN_ONE_ORDER : 1 - SHARE_IN_ONE_ORDER);
     return new LoadSender({
       name,
       // Half of them have the other zone nearest.
@@ -203,7 +213,7 @@ export class TwoZoneHub {
       ledger: this.ledger,
       misbehaviour: this.misbehaviour,
       random: new Random(options.seed + port * 100 + index),
-      paceMs: options.paceMs,
+      paceMs: (1_000 * options.sendersPerFlow) / rate,
       ackTimeoutMs: 12_000,
     });
   }
