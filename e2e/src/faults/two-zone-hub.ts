@@ -21,7 +21,7 @@ const WANTED_IN_SYNC = 3;
 const LOWER_AFTER = 1_000;
 const LOOK_EVERY = 500;
 /** Of all messages, those of the flow in one order: one after another, each waits for its delivery and its commit. */
-const SHARE_IN_ONE_ORDER = 0.2;
+const SHARE_IN_ONE_ORDER = 0.1;
 
 export interface TwoZoneHubOptions {
   /** Sending systems for each of the two flows. */
@@ -231,7 +231,7 @@ spec:
 `;
   const resources = flows({
     orderBy: 'PID-3.1',
-    connections: 4,
+    connections: 16,
     ackTimeout: '5s',
     retryInitial: '200ms',
     retryMax: '2s',
