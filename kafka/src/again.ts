@@ -1,10 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-
-/** What errors of kafkajs say of themselves. */
-interface Refusal {
-  readonly type?: unknown;
-  readonly retriable?: unknown;
-}
+import type { Refusal } from './kafka-client.js';
 
 /**
  * Does what Kafka has refused for the moment until it succeeds: a coordinator that is moving, for example, of which

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { again } from './again.js';
 import { EmbeddedBroker } from './broker/embedded-broker.js';
 import type { SecuredListeners } from './broker/server-properties.js';
-import type { KafkaConnection } from './connection.js';
+import type { KafkaClientName, KafkaConnection } from './connection.js';
 import type { OutgoingRecord } from './record.js';
 import { TopicAdmin } from './topic-admin.js';
 
@@ -17,13 +17,17 @@ export class BrokerUnderTest {
   #admin: TopicAdmin | undefined;
   #topics = 0;
 
-  private constructor(broker: EmbeddedBroker, directory: string) {
+  private constructor(broker: EmbeddedBroker, directory: string, client: KafkaClientName) {
     this.broker = broker;
-    this.connection = { bootstrapServers: broker.bootstrapServers, clientId: 'test' };
+    this.connection = { bootstrapServers: broker.bootstrapServers, clientId: 'test', client };
     this.#directory = directory;
   }
 
-  static async start(secured?: SecuredListeners): Promise<BrokerUnderTest> {
+  /** @param client the library that its connection is to be made with */
+  static async start(
+    secured?: SecuredListeners,
+    client: KafkaClientName = 'kafkajs',
+  ): Promise<BrokerUnderTest> {
     const directory = await mkdtemp(join(tmpdir(), 'ihub-kafka-'));
     const logFile = join(directory, 'kafka.log');
     return new BrokerUnderTest(
@@ -33,6 +37,7 @@ export class BrokerUnderTest {
         ...(secured !== undefined && { secured }),
       }),
       directory,
+      client,
     );
   }
 

@@ -40,6 +40,13 @@ export function retryFor(milliseconds: number): RetryOptions {
 const loginWithoutTls =
   'The login to Kafka (SASL) is not sent without TLS, where others could take it: give the connection TLS too, or say that it is allowed without (spec.kafka.sasl.allowWithoutTls of the Hub).';
 
+/** @throws KafkaError LOGIN_WITHOUT_TLS */
+export function refuseLoginWithoutTls({ sasl, tls }: KafkaConnection): void {
+  if (sasl !== undefined && tls === undefined && sasl.allowWithoutTls !== true) {
+    throw new KafkaError('LOGIN_WITHOUT_TLS', loginWithoutTls);
+  }
+}
+
 /**
  * Makes a kafkajs client; it connects to nothing yet.
  *
@@ -48,9 +55,7 @@ const loginWithoutTls =
 export function openClient(settings: ClientSettings): Client {
   const { connection, log, requestTimeoutMs = 5_000, connectionTimeoutMs = 2_000 } = settings;
   const { sasl } = connection;
-  if (sasl !== undefined && connection.tls === undefined && sasl.allowWithoutTls !== true) {
-    throw new KafkaError('LOGIN_WITHOUT_TLS', loginWithoutTls);
-  }
+  refuseLoginWithoutTls(connection);
   const sockets = new Set<BrokerSocket>();
   let discarded = false;
   const kafka = new kafkajs.Kafka({

@@ -1,5 +1,6 @@
-import type { FetchOffsetsPartition, Kafka } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { again } from './again.js';
+import type { CommittedOffset } from './kafka-client.js';
 
 /**
  * Asks a group's coordinator what the group has committed of a topic.
@@ -13,12 +14,16 @@ export async function fetchCommitted(
   groupId: string,
   topic: string,
   deadlineMs: number,
-): Promise<FetchOffsetsPartition[]> {
+): Promise<CommittedOffset[]> {
   const admin = kafka.admin();
   await admin.connect();
   try {
     const [offsets] = await again(deadlineMs, () => admin.fetchOffsets({ groupId, topics: [topic] }));
-    return offsets!.partitions;
+    return offsets!.partitions.map(({ partition, offset, metadata }) => ({
+      partition,
+      offset: BigInt(offset),
+      note: metadata ?? '',
+    }));
   } finally {
     await admin.disconnect();
   }

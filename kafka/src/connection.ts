@@ -10,6 +10,8 @@ export interface KafkaConnection {
   tls?: KafkaTls;
   /** Absent: without a login. */
   sasl?: KafkaSasl;
+  /** The library that speaks to Kafka for producers, consumers and transactions; default kafkajs. */
+  client?: KafkaClientName;
 }
 
 /**
@@ -51,6 +53,9 @@ export interface KafkaLogin {
   readonly username: string;
   readonly password: string;
 }
+
+/** The libraries that there are; see docs/kafka-clients.md. */
+export type KafkaClientName = 'kafkajs' | 'platformatic';
 
 /** Is given what the Kafka client has to say. No record's key, value or header is ever among it. */
 export type KafkaLog = (

@@ -2,6 +2,7 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { describeEachClient } from './each-client.js';
 import { type ConsumeOptions, type Consumer, consumeBatches } from './consumer.js';
 import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
@@ -15,7 +16,7 @@ const HEARTBEAT = 12;
 /** A stop that takes so long, in milliseconds, has not left the group but given that up. */
 const leaveDeadlineMs = 2_900;
 
-describe('consuming batches', function () {
+describeEachClient('consuming batches', function (client) {
   this.timeout(240_000);
 
   let kafka: BrokerUnderTest;
@@ -25,7 +26,7 @@ describe('consuming batches', function () {
 
   before(async function () {
     this.timeout(600_000);
-    kafka = await BrokerUnderTest.start();
+    kafka = await BrokerUnderTest.start(undefined, client);
     await kafka.admin();
     producer = new GatheringProducer({ connection: kafka.connection });
   });
@@ -332,7 +333,8 @@ describe('consuming batches', function () {
       });
       await until('a batch in hand', () => held !== undefined);
       const since = performance.now();
-      relay.fallSilent();
+      // Longer than a session: who connects anew before that can remain a member.
+      relay.fallSilent(8_000);
       await until('the batch is lost', () => held!.lost.aborted);
       expect(held!.isCurrent()).to.equal(false);
       await until('it has joined again', () => consumer.joined);

@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Consumer as KafkajsConsumer, EachBatchPayload, FetchOffsetsPartition } from 'kafkajs';
 import { again } from './again.js';
-import { type Client, openClient, retryFor } from './client.js';
+import { openClient } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
 import type { Committed, IncomingBatch } from './incoming-batch.js';
+import {
+  type CommittedOffset,
+  type FetchedBatch,
+  type GroupMember,
+  type KafkaClient,
+  loadClient,
+  type MemberEvents,
+} from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
-import { fetchCommitted } from './committed-offsets.js';
-import { readRecord } from './read-record.js';
-import type { Rebalancing } from './repaired-kafkajs.js';
 
 export interface ConsumeOptions {
   connection: KafkaConnection;
@@ -61,31 +65,23 @@ const GROUP_HAS_MOVED_ON = new Set([
  * @throws KafkaError UNREACHABLE, UNKNOWN_TOPIC
  */
 export async function consumeBatches(options: ConsumeOptions): Promise<Consumer> {
-  const consumer = new GroupConsumer(options);
+  const consumer = new GroupConsumer(options, await loadClient(options.connection));
   await consumer.start();
   return consumer;
 }
 
-/** What takes part in the group for this consumer. */
-interface Member {
-  client: Client;
-  consumer: KafkajsConsumer;
-  /** What makes each of our ears deaf. */
-  listeners: (() => void)[];
-}
-
 /**
  * Where brokers vanish without a word, kafkajs goes on asking those it knows for minutes, and neither beats nor joins.
- * So when the group is not heard from for long, the client is discarded, and another one joins in its place.
+ * So when the group is not heard from for long, the member is discarded, and another one joins in its place.
  */
 class GroupConsumer implements Consumer {
   readonly #options: ConsumeOptions;
+  readonly #library: KafkaClient;
   readonly #sessionTimeoutMs: number;
   /** By topic and partition. */
   readonly #inHand = new Map<string, Promise<void>>();
-  #member: Member;
+  #member: GroupMember;
   #timers: NodeJS.Timeout[] = [];
-  #heartbeat: (() => Promise<void>) | undefined;
   #assigned: Record<string, number[]> = {};
   #generation = 0;
   /** Aborted when the generation is over. */
@@ -95,7 +91,7 @@ class GroupConsumer implements Consumer {
   /** Asks to be taken into the group, or waits for those whose batches are in hand. */
   #isJoining = true;
   /** By topic; of the generation `committedAt`. */
-  readonly #committedBy = new Map<string, Promise<FetchOffsetsPartition[]>>();
+  readonly #committedBy = new Map<string, Promise<CommittedOffset[]>>();
   #committedAt = 0;
   #isRebalancing = false;
   /** The last heartbeat was answered so late that the answer may be from before this process was suspended. */
@@ -104,8 +100,9 @@ class GroupConsumer implements Consumer {
   #stopped: Promise<void> | undefined;
   joined = false;
 
-  constructor(options: ConsumeOptions) {
+  constructor(options: ConsumeOptions, library: KafkaClient) {
     this.#options = options;
+    this.#library = library;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
     this.#member = this.#openMember();
   }
@@ -114,16 +111,16 @@ class GroupConsumer implements Consumer {
     const { connection, topics } = this.#options;
     const member = this.#member;
     try {
-      await this.#connect(member);
+      await member.connect();
     } catch (error) {
-      member.client.discard();
+      member.discard();
       const isUnknown = (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
       throw isUnknown
         ? new KafkaError('UNKNOWN_TOPIC', `One of these topics does not exist in Kafka: ${topics.join(', ')}. Create it first.`, { cause: error }) // prettier-ignore
         : unreachable(connection, error);
     }
     this.#startTimers();
-    await this.#run(member);
+    await member.run();
   }
 
   get assignedPartitions(): number {
@@ -132,79 +129,65 @@ class GroupConsumer implements Consumer {
 
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      const disconnected = this.#member.consumer.disconnect().catch(() => undefined);
+      const left = this.#member.leave().catch(() => undefined);
       await Promise.allSettled(this.#inHand.values());
-      await Promise.race([disconnected, delay(LEAVE_DEADLINE, undefined, { ref: false })]);
+      await Promise.race([left, delay(LEAVE_DEADLINE, undefined, { ref: false })]);
       for (const timer of this.#timers) clearInterval(timer);
-      this.#member.client.discard();
+      this.#member.discard();
       this.joined = false;
     })();
     return this.#stopped;
   }
 
-  /** Makes a client and its consumer; it connects to nothing yet. */
-  #openMember(): Member {
-    const { connection, log, groupId, maxBytesPerPartition } = this.#options;
-    const retry = retryFor(10_000);
-    const client = openClient({ connection, log, retry });
-    const consumer = client.kafka.consumer({
-      groupId,
-      sessionTimeout: this.#sessionTimeoutMs,
-      heartbeatInterval: this.#sessionTimeoutMs / BEATS_PER_SESSION,
-      maxBytesPerPartition: maxBytesPerPartition ?? 1_048_576,
-      // A stop waits for the fetch under way.
-      maxWaitTimeInMs: 100,
-      allowAutoTopicCreation: false,
-      rackId: connection.rackId ?? '',
-      retry: { ...retry, restartOnFailure: () => Promise.resolve(!client.isDiscarded) },
-    });
-    return { client, consumer, listeners: this.#listen(consumer) };
-  }
-
-  async #connect({ consumer }: Member): Promise<void> {
-    await consumer.connect();
-    await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
-  }
-
-  async #run({ client, consumer }: Member): Promise<void> {
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.#options.partitionsConsumedConcurrently ?? 1,
-      eachBatch: (payload) => this.#takeBatch(client, payload),
-    });
-  }
-
-  #listen(consumer: KafkajsConsumer): (() => void)[] {
-    const { events } = consumer;
-    const activities = [events.FETCH, events.START_BATCH_PROCESS, events.END_BATCH_PROCESS] as const;
-    return [
-      consumer.on(events.GROUP_JOIN, ({ payload }) => {
-        this.#beginGeneration(payload.memberAssignment);
+  #openMember(): GroupMember {
+    const { connection, log, groupId, topics, maxBytesPerPartition, partitionsConsumedConcurrently } =
+      this.#options;
+    const events: MemberEvents = {
+      joined: (assigned) => {
+        this.#beginGeneration(assigned);
         this.joined = true;
         this.#isJoining = false;
         this.#heard();
         this.#isDoubtful = false;
-      }),
-      consumer.on(events.REBALANCING, ({ payload }) => this.#giveUp(payload)),
-      consumer.on(events.HEARTBEAT, () => this.#heard()),
-      ...activities.map((event) => consumer.on(event, () => (this.#isActive = true))),
-      consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+      },
+      rebalancing: (memberId) => this.#giveUp(memberId),
+      heard: () => this.#heard(),
+      movedOn: () => this.#movedOn(),
+      active: () => (this.#isActive = true),
+      crashed: (error, restarts) => {
         this.joined = false;
-        if (restart) return;
-        const sentence = `The consumer of the group ${this.#options.groupId} has ended: ${error.message}`;
+        if (restarts) return;
+        const sentence = `The consumer of the group ${groupId} has ended: ${error.message}`;
         this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
-      }),
-    ];
+      },
+      batch: (fetched) => this.#takeBatch(member, fetched),
+    };
+    const settings = {
+      connection,
+      log,
+      groupId,
+      topics,
+      maxBytesPerPartition: maxBytesPerPartition ?? 1_048_576,
+      sessionTimeoutMs: this.#sessionTimeoutMs,
+      partitionsConsumedConcurrently: partitionsConsumedConcurrently ?? 1,
+    };
+    const member = this.#library.openMember(settings, events);
+    return member;
   }
 
   /** About to join: of what is in hand nothing more is begun, and what is under way may end and be committed first. */
-  #giveUp({ memberId, waitFor }: Rebalancing): void {
+  #giveUp(memberId: string | null): Promise<unknown> | undefined {
     this.#isJoining = true;
-    if (memberId === null || waitFor === undefined) return;
+    if (memberId === null) return undefined;
     this.#isRebalancing = true;
     const ended = Promise.allSettled(this.#inHand.values());
-    waitFor(Promise.race([ended, delay(this.#sessionTimeoutMs, undefined, { ref: false })]));
+    return Promise.race([ended, delay(this.#sessionTimeoutMs, undefined, { ref: false })]);
+  }
+
+  /** The group has moved on, or is about to; the member joins anew once what is in hand has ended. */
+  #movedOn(): void {
+    this.#isRebalancing = true;
+    this.#silentBeats = 0;
   }
 
   /** From here on the batches in hand are lost, and these partitions are this consumer's. */
@@ -215,7 +198,7 @@ class GroupConsumer implements Consumer {
     this.#lost = new AbortController();
   }
 
-  /** Discards the client, and joins the group with a new one. */
+  /** Discards the member, and joins the group with a new one. */
   #beginAnew(): void {
     const { log, groupId } = this.#options;
     log?.('warn', 'nothing heard from the group for long: it is joined anew', { groupId });
@@ -223,16 +206,12 @@ class GroupConsumer implements Consumer {
     this.#member = this.#openMember();
     this.joined = false;
     this.#isJoining = true;
-    this.#heartbeat = undefined;
     this.#beginGeneration({});
-    for (const remove of former.listeners) remove();
-    former.client.discard();
-    // Ends what kafkajs still retries. It waits for the batches in hand, and the new client does, by partition.
-    void former.consumer.disconnect().catch(() => undefined);
+    former.discard();
     const member = this.#member;
     // Where that fails nothing is heard, and the next one has its turn.
-    void this.#connect(member).then(
-      () => this.#run(member),
+    void member.connect().then(
+      () => member.run(),
       () => undefined,
     );
   }
@@ -289,11 +268,9 @@ class GroupConsumer implements Consumer {
     const beat = async (): Promise<void> => {
       if (this.#inHand.size === 0) return;
       const generation = this.#generation;
-      await this.#heartbeat?.().catch((error: unknown) => {
+      await this.#member.beat?.().catch((error: unknown) => {
         // kafkajs will be told so again, after the batches in hand, and join anew.
-        if (generation !== this.#generation || !hasMovedOn(error)) return;
-        this.#isRebalancing = true;
-        this.#silentBeats = 0;
+        if (generation === this.#generation && hasMovedOn(error)) this.#movedOn();
       });
     };
     let idleTicks = 0;
@@ -320,11 +297,10 @@ class GroupConsumer implements Consumer {
     this.#options.onFatal(error);
   }
 
-  async #takeBatch(client: Client, payload: EachBatchPayload): Promise<void> {
-    if (this.#stopped !== undefined || client.isDiscarded) return;
-    this.#heartbeat = () => payload.heartbeat();
-    const name = `${payload.batch.topic}/${payload.batch.partition}`;
-    const batch = this.#batch(payload);
+  async #takeBatch(member: GroupMember, fetched: FetchedBatch): Promise<void> {
+    if (this.#stopped !== undefined || member.isDiscarded) return;
+    const name = `${fetched.topic}/${fetched.partition}`;
+    const batch = this.#batch(fetched);
     const former = this.#inHand.get(name);
     const work = (async () => {
       // What a client that is discarded now has left in hand comes to its end first.
@@ -346,13 +322,12 @@ class GroupConsumer implements Consumer {
     }
     let offsets = this.#committedBy.get(topic);
     if (offsets === undefined) {
-      const { kafka } = this.#member.client;
-      offsets = fetchCommitted(kafka, this.#options.groupId, topic, this.#sessionTimeoutMs);
+      offsets = this.#member.committed(topic, this.#sessionTimeoutMs);
       this.#committedBy.set(topic, offsets);
     }
     try {
       const found = (await offsets).find((one) => one.partition === partition);
-      return { offset: BigInt(found?.offset ?? '-1'), note: found?.metadata ?? '' };
+      return found ?? { offset: -1n, note: '' };
     } catch (error) {
       if (this.#committedBy.get(topic) === offsets) this.#committedBy.delete(topic);
       const sentence = `What is committed of ${topic} can't be found out: ${(error as Error).message}. It is asked for again with the next batch.`;
@@ -360,10 +335,9 @@ class GroupConsumer implements Consumer {
     }
   }
 
-  #batch(payload: EachBatchPayload): IncomingBatch {
-    const { topic, partition, messages } = payload.batch;
+  #batch(fetched: FetchedBatch): IncomingBatch {
+    const { topic, partition, records, fetchedFrom } = fetched;
     const generation = this.#generation;
-    const { consumer } = this.#member;
     let isGivenUp = false;
     // kafkajs may have joined anew while another broker's records were being fetched; it does not drop these.
     const isOurs = (): boolean =>
@@ -372,8 +346,8 @@ class GroupConsumer implements Consumer {
       topic,
       partition,
       generation,
-      records: messages.map((message) => readRecord(topic, partition, message)),
-      fetchedFrom: BigInt((payload.batch as unknown as { fetchedOffset: string }).fetchedOffset),
+      records,
+      fetchedFrom,
       lost: this.#lost.signal,
       isCurrent: () =>
         isOurs() &&
@@ -384,16 +358,13 @@ class GroupConsumer implements Consumer {
         // Held up for longer than a session, for example suspended, this process can't know.
         performance.now() - this.#lastHeard < this.#sessionTimeoutMs,
       resolve: (offset) => {
-        if (isOurs()) payload.resolveOffset(offset.toString());
+        if (isOurs()) fetched.resolve(offset);
       },
       committed: () => this.#committed(topic, partition),
       commit: async (nextOffset, note = '') => {
-        const offset = { partition, offset: nextOffset.toString(), metadata: note };
-        const topics = [{ topic, partitions: [offset] }];
         const commit = (): Promise<void> => {
           if (!isOurs()) throw new Error('the group has been joined anew');
-          // Not the consumer's own commitOffsets: that does nothing, without a word, once a stop has begun.
-          return payload.commitOffsetsIfNecessary({ topics });
+          return fetched.commit(nextOffset, note);
         };
         const isPassing = (error: object): boolean =>
           (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
@@ -405,7 +376,7 @@ class GroupConsumer implements Consumer {
       },
       seek: (offset) => {
         isGivenUp = true;
-        if (isOurs()) consumer.seek({ topic, partition, offset: offset.toString() });
+        if (isOurs()) fetched.seek(offset);
       },
     };
   }

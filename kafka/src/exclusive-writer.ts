@@ -1,6 +1,7 @@
-import { type ClaimedProducer, openClaimedProducer, sendRecords } from './claimed-producer.js';
+import { openClaimedProducer } from './claimed-producer.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
+import type { ClaimedProducer } from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
 import type { OutgoingRecord } from './record.js';
 
@@ -33,11 +34,11 @@ export class ExclusiveWriter {
    * @throws KafkaError UNREACHABLE
    */
   static async open({ connection, claim, log }: ExclusiveWriterOptions): Promise<ExclusiveWriter> {
-    const claimed = openClaimedProducer(claim, connection, log);
+    const claimed = openClaimedProducer({ transactionalId: claim, connection, log });
     try {
       await withinDeadline(DEADLINE, claimed.claim());
     } catch (error) {
-      claimed.client.discard();
+      claimed.discard();
       throw unreachable(connection, error);
     }
     return new ExclusiveWriter(claimed, claim);
@@ -53,20 +54,20 @@ export class ExclusiveWriter {
     try {
       await withinDeadline(DEADLINE, this.#write(records));
     } catch (error) {
-      this.#claimed.client.discard();
+      this.#claimed.discard();
       const sentence = `The transaction of ${this.#name} failed: ${(error as Error).message}. Perhaps another process has taken over; look at what was written before you try again.`;
       throw new KafkaError('TRANSACTION_FAILED', sentence, { cause: error });
     }
   }
 
   async close(): Promise<void> {
-    await this.#claimed.producer.disconnect().catch(() => undefined);
-    this.#claimed.client.discard();
+    await this.#claimed.disconnect().catch(() => undefined);
+    this.#claimed.discard();
   }
 
   async #write(records: readonly OutgoingRecord[]): Promise<void> {
-    const transaction = await this.#claimed.producer.transaction();
-    await sendRecords(this.#claimed, transaction, records);
+    const transaction = await this.#claimed.begin();
+    await transaction.send(records);
     await transaction.commit();
   }
 }

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { describeEachClient } from './each-client.js';
 import { GatheringProducer } from './gathering-producer.js';
 import { KafkaError, StoreError } from './kafka-error.js';
 import { type OutgoingRecord, recordBytes } from './record.js';
 
-describe('the gathering producer', function () {
+describeEachClient('the gathering producer', function (client) {
   this.timeout(240_000);
 
   let kafka: BrokerUnderTest;
@@ -15,7 +16,7 @@ describe('the gathering producer', function () {
 
   before(async function () {
     this.timeout(600_000);
-    kafka = await BrokerUnderTest.start();
+    kafka = await BrokerUnderTest.start(undefined, client);
   });
   after(() => kafka.stop());
   afterEach(async () => {
@@ -173,7 +174,7 @@ describe('the gathering producer', function () {
 
   it('says when Kafka is not where it should be', async () => {
     const producer = open({
-      connection: { bootstrapServers: ['127.0.0.1:1'], clientId: 'test' },
+      connection: { bootstrapServers: ['127.0.0.1:1'], clientId: 'test', client },
       retryForMs: 500,
     });
     const error: unknown = await producer.connect().catch((failure: unknown) => failure);

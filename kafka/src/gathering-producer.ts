@@ -1,9 +1,8 @@
-import type { Producer } from 'kafkajs';
-import { type Client, openClient, retryFor } from './client.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
+import { loadClient, type RecordWriter } from './kafka-client.js';
 import { StoreError, unreachable } from './kafka-error.js';
-import { alreadyParted, PartitionedRecords, type PartitionRecords } from './partitioned-records.js';
+import type { PartitionRecords } from './partitioned-records.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
 export interface GatheringProducerOptions {
@@ -32,29 +31,20 @@ interface Waiting {
   failed: (error: StoreError) => void;
 }
 
-interface Connected {
-  client: Client;
-  producer: Producer;
-  parted: PartitionedRecords;
-}
-
 /**
  * Stores records for many callers at once: what they hand in while a round is under way goes out together in the
  * next one. There is one round at a time, first come first served, so the records of a caller are stored in the
  * order of its calls; idempotent, acknowledged by all in-sync replicas.
  *
  * When a round fails, nothing may overtake what failed in it: every record that waits is given up too, and the
- * kafkajs producer is discarded. It counts the records of a partition only when they succeed; so after a batch that
- * was written although the send failed, its next one would have the same sequence numbers, and a broker would take
- * it for a repetition, drop it and report success. A new producer has a new id. (After 2^31 records of a partition
- * kafkajs counts wrong and is refused; that, too, is one failed round.)
+ * writer is discarded, for it may not know how many of the records were stored. A new one has a new producer id.
  */
 export class GatheringProducer {
   readonly #options: Required<Omit<GatheringProducerOptions, 'log'>> & { log: KafkaLog | undefined };
   #queue: Waiting[] = [];
   #pendingRecords = 0;
   #pendingBytes = 0;
-  #connected: Promise<Connected> | undefined;
+  #connected: Promise<RecordWriter> | undefined;
   #rounds: Promise<void> | undefined;
   #roundStarted: number | undefined;
   #roundCount = 0;
@@ -129,8 +119,8 @@ export class GatheringProducer {
     await this.#rounds;
     const connected = await this.#connected?.catch(() => undefined);
     this.#connected = undefined;
-    await connected?.producer.disconnect();
-    connected?.client.discard();
+    await connected?.disconnect();
+    connected?.discard();
   }
 
   async #runRounds(): Promise<void> {
@@ -175,20 +165,20 @@ export class GatheringProducer {
     this.#roundCount += 1;
     this.#roundStarted = performance.now();
     const { connection, retryForMs } = this.#options;
-    let client: Client | undefined;
+    let writer: RecordWriter | undefined;
     try {
       const send = async (): Promise<void> => {
-        const connected = await (this.#connected ??= this.#connect((opened) => (client = opened)));
-        ({ client } = connected);
-        const parts = await connected.parted.part(round, ({ record }) => record);
-        const results = await Promise.allSettled(parts.map((part) => this.#store(connected.producer, part)));
+        writer = await (this.#connected ??= this.#connect((opened) => (writer = opened)));
+        const stores = writer;
+        const parts = await stores.part(round, ({ record }) => record);
+        const results = await Promise.allSettled(parts.map((part) => this.#store(stores, part)));
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       };
       const waitedMs =
         round.length === 0 ? 0 : performance.now() - Math.min(...round.map(({ since }) => since));
       await withinDeadline(Math.max(0, retryForMs - waitedMs), send());
     } catch (error) {
-      client?.discard();
+      writer?.discard();
       this.#connected = undefined;
       const failure = new StoreError(
         'NOT_STORED',
@@ -203,24 +193,18 @@ export class GatheringProducer {
     }
   }
 
-  async #connect(opened: (client: Client) => void): Promise<Connected> {
-    const { connection, log, requestTimeoutMs, connectionTimeoutMs, retryForMs } = this.#options;
-    const retry = retryFor(retryForMs);
-    const client = openClient({ connection, log, requestTimeoutMs, connectionTimeoutMs, retry });
-    opened(client);
-    const producer = client.kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: alreadyParted,
-    });
-    await producer.connect();
-    return { client, producer, parted: new PartitionedRecords(client.kafka) };
+  async #connect(opened: (writer: RecordWriter) => void): Promise<RecordWriter> {
+    const library = await loadClient(this.#options.connection);
+    const writer = library.openWriter(this.#options);
+    opened(writer);
+    await writer.connect();
+    return writer;
   }
 
-  async #store(producer: Producer, { topic, messages, items }: PartitionRecords<Waiting>): Promise<void> {
+  async #store(writer: RecordWriter, part: PartitionRecords<Waiting>): Promise<void> {
+    const { topic, items } = part;
     try {
-      await producer.send({ topic, messages, acks: -1, timeout: this.#options.requestTimeoutMs });
+      await writer.write(part);
       for (const { stored } of items) stored();
     } catch (error) {
       // Refused before it was written, and for good; the others need not suffer.

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { describeEachClient } from './each-client.js';
 import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
@@ -11,7 +12,7 @@ import { PartitionTransactions } from './partition-transactions.js';
 import { kafkajs } from './repaired-kafkajs.js';
 import type { TopicAdmin } from './topic-admin.js';
 
-describe('transactions by partition', function () {
+describeEachClient('transactions by partition', function (client) {
   this.timeout(240_000);
 
   let kafka: BrokerUnderTest;
@@ -24,7 +25,7 @@ describe('transactions by partition', function () {
 
   before(async function () {
     this.timeout(600_000);
-    kafka = await BrokerUnderTest.start();
+    kafka = await BrokerUnderTest.start(undefined, client);
     admin = await kafka.admin();
   });
   after(() => kafka.stop());
@@ -228,7 +229,7 @@ describe('transactions by partition', function () {
     let givenUp = 0;
     const start = (name: string): void => {
       const program = fileURLToPath(new URL('transformer-under-test.js', import.meta.url));
-      const args = [kafka.broker.bootstrapServers[0]!, input, output, groupId()];
+      const args = [kafka.broker.bootstrapServers[0]!, input, output, groupId(), client];
       const worker = fork(program, args, { silent: true });
       workers.set(name, worker);
       worker.once('exit', (code) => {

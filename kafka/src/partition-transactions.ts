@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Transaction } from 'kafkajs';
-import { again } from './again.js';
-import { type ClaimedProducer, openClaimedProducer, sendRecords } from './claimed-producer.js';
-import { fetchCommitted } from './committed-offsets.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { withinDeadline } from './deadline.js';
+import { type ClaimedProducer, type KafkaClient, loadClient } from './kafka-client.js';
 import { KafkaError } from './kafka-error.js';
 import type { OutgoingRecord } from './record.js';
 
@@ -21,7 +18,8 @@ export interface PartitionTransactionsOptions {
 }
 
 /** A partition that this process writes for. */
-interface Claim extends Omit<ClaimedProducer, 'claim'> {
+interface Claim {
+  producer: ClaimedProducer;
   generation: number;
   /** The batch in hand. */
   batch: IncomingBatch;
@@ -52,6 +50,7 @@ const PAUSE = 500;
 export class PartitionTransactions {
   readonly #options: PartitionTransactionsOptions;
   readonly #claims = new Map<string, Claim>();
+  #library: KafkaClient | undefined;
   #failuresInARow = 0;
 
   constructor(options: PartitionTransactionsOptions) {
@@ -67,15 +66,16 @@ export class PartitionTransactions {
   async run(batch: IncomingBatch, records: readonly OutgoingRecord[], nextOffset: bigint): Promise<boolean> {
     if (!batch.isCurrent()) return false;
     const name = `${this.#options.groupId}-${batch.topic}-${batch.partition}`;
+    const library = (this.#library ??= await loadClient(this.#options.connection));
     try {
       const isDone = await withinDeadline(
         DEADLINE,
-        unlessLost(batch, this.#run(name, batch, records, nextOffset)),
+        unlessLost(batch, this.#run(library, name, batch, records, nextOffset)),
       );
       this.#failuresInARow = 0;
       return isDone;
     } catch (error) {
-      this.#claims.get(name)?.client.discard();
+      this.#claims.get(name)?.producer.discard();
       this.#claims.delete(name);
       if (!batch.lost.aborted) await this.#failed(batch, error as Error);
       return false;
@@ -98,6 +98,7 @@ export class PartitionTransactions {
   }
 
   async #run(
+    library: KafkaClient,
     name: string,
     batch: IncomingBatch,
     records: readonly OutgoingRecord[],
@@ -107,7 +108,7 @@ export class PartitionTransactions {
     const isNew = claim?.generation !== batch.generation;
     if (claim === undefined || isNew) {
       this.#discardFormerClaims(batch.generation);
-      claim = await this.#claim(name, batch);
+      claim = await this.#claim(library, name, batch);
     }
     claim.isInUse = true;
     try {
@@ -118,9 +119,10 @@ export class PartitionTransactions {
       if (!batch.isCurrent()) return false;
 
       claim.batch = batch;
-      const transaction = await claim.producer.transaction();
-      await sendRecords(claim, transaction, records);
-      await this.#sendOffset(transaction, batch, nextOffset);
+      const { topic, partition } = batch;
+      const transaction = await claim.producer.begin();
+      await transaction.send(records);
+      await transaction.sendOffset({ groupId: this.#options.groupId, topic, partition, nextOffset });
       await transaction.commit();
       claim.position = nextOffset;
     } finally {
@@ -130,46 +132,32 @@ export class PartitionTransactions {
     return true;
   }
 
-  async #claim(transactionalId: string, batch: IncomingBatch): Promise<Claim> {
-    const { connection, log, groupId, transactionTimeoutMs } = this.#options;
-    const claimed = openClaimedProducer(transactionalId, connection, log, transactionTimeoutMs);
+  async #claim(library: KafkaClient, transactionalId: string, batch: IncomingBatch): Promise<Claim> {
+    const { groupId, ...settings } = this.#options;
+    const producer = library.openClaimedProducer({ ...settings, transactionalId });
     const { generation } = batch;
-    const claim: Claim = { ...claimed, generation, batch, position: 0n, isInUse: true };
+    const claim: Claim = { producer, generation, batch, position: 0n, isInUse: true };
     this.#claims.set(transactionalId, claim);
 
-    await claimed.claim();
+    await producer.claim();
 
-    const offsets = await fetchCommitted(claimed.client.kafka, groupId, batch.topic, DEADLINE);
-    const committed = BigInt(offsets.find(({ partition }) => partition === batch.partition)!.offset);
+    const offsets = await producer.committed(groupId, batch.topic, DEADLINE);
+    const committed = offsets.find(({ partition }) => partition === batch.partition)!.offset;
     // Where nothing has been committed yet, the batch is from the beginning of the topic.
     claim.position = committed >= 0n ? committed : batch.fetchedFrom;
     return claim;
   }
 
-  async #sendOffset(
-    transaction: Transaction,
-    { topic, partition }: IncomingBatch,
-    nextOffset: bigint,
-  ): Promise<void> {
-    const topics = [{ topic, partitions: [{ partition, offset: nextOffset.toString() }] }];
-    // The former transaction is still being ended. kafkajs waits for that before it sends records, and only then.
-    await again(
-      DEADLINE,
-      () => transaction.sendOffsets({ consumerGroupId: this.#options.groupId, topics }),
-      (error) => error.type === 'CONCURRENT_TRANSACTIONS',
-    );
-  }
-
   #discardFormerClaims(generation: number): void {
     for (const [name, claim] of this.#claims) {
       if (claim.generation === generation || claim.isInUse) continue;
-      claim.client.discard();
+      claim.producer.discard();
       this.#claims.delete(name);
     }
   }
 
   #discardClaims(): void {
-    for (const { client } of this.#claims.values()) client.discard();
+    for (const { producer } of this.#claims.values()) producer.discard();
     this.#claims.clear();
   }
 }

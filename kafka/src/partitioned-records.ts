@@ -1,5 +1,4 @@
-import type { ICustomPartitioner, Kafka, Message, PartitionMetadata } from 'kafkajs';
-import { again } from './again.js';
+import type { ICustomPartitioner, PartitionMetadata } from 'kafkajs';
 import { KafkaError } from './kafka-error.js';
 import type { OutgoingRecord } from './record.js';
 import { kafkajs } from './repaired-kafkajs.js';
@@ -9,18 +8,29 @@ export interface PartitionRecords<Item> {
   topic: string;
   partition: number;
   items: Item[];
-  /** The same, for kafkajs. */
-  messages: Message[];
+  /** Those of the items. */
+  records: OutgoingRecord[];
 }
+
+/** What is known of a topic, as its partitions are chosen by. */
+export interface TopicPartitions {
+  readonly name: string;
+  readonly partitions: readonly Pick<PartitionMetadata, 'partitionId' | 'leader'>[];
+}
+
+/**
+ * Asks Kafka for the partitions of topics.
+ *
+ * @throws an error of type UNKNOWN_TOPIC_OR_PARTITION where there is no such topic
+ */
+export type LearnPartitions = (topics: string[]) => Promise<readonly TopicPartitions[]>;
 
 /** How long a topic's number of partitions is taken for known, in milliseconds. */
 const KNOWN_FOR = 300_000;
-/** How long a broker is asked again that fails for the moment, in milliseconds. */
-const ASK_FOR = 10_000;
 
 /**
- * Parts records by partition, before kafkajs sees them, so that it is given one partition at a time. What goes to one
- * broker at the same time is joined behind its back (`gathered-produce.ts`).
+ * Parts records by partition, before the library sees them, in the same way whichever that is. kafkajs is given one
+ * partition at a time; what goes to one broker at the same time is joined behind its back (`gathered-produce.ts`).
  *
  * kafkajs must not be given records of several brokers at once (tulios/kafkajs #1303, #1798). When one broker fails
  * and others have answered, it tries again, and leaves out every partition whose present leader has answered once:
@@ -28,12 +38,12 @@ const ASK_FOR = 10_000;
  * are written twice. A send of one partition succeeds or fails as a whole.
  */
 export class PartitionedRecords {
-  readonly #kafka: Kafka;
+  readonly #ask: LearnPartitions;
   readonly #topics = new Map<string, { partitions: PartitionMetadata[]; knownUntil: number }>();
   readonly #choose = kafkajs.Partitioners.DefaultPartitioner();
 
-  constructor(kafka: Kafka) {
-    this.#kafka = kafka;
+  constructor(ask: LearnPartitions) {
+    this.#ask = ask;
   }
 
   /**
@@ -47,18 +57,20 @@ export class PartitionedRecords {
     await this.#learn(new Set(items.map((item) => recordOf(item).topic)));
     const parts = new Map<string, PartitionRecords<Item>>();
     for (const item of items) {
-      const { topic, key, value, headers, timestamp = Date.now(), ...record } = recordOf(item);
-      const message: Message = { key, value, headers, timestamp: String(timestamp) };
+      const record = recordOf(item);
+      const { topic } = record;
       const { partitions } = this.#topics.get(topic)!;
-      const partition = record.partition ?? this.#choose({ topic, partitionMetadata: partitions, message });
+      const { key, value } = record;
+      const partition =
+        record.partition ?? this.#choose({ topic, partitionMetadata: partitions, message: { key, value } });
       const name = `${topic}/${partition}`;
       let part = parts.get(name);
       if (part === undefined) {
-        part = { topic, partition, items: [], messages: [] };
+        part = { topic, partition, items: [], records: [] };
         parts.set(name, part);
       }
       part.items.push(item);
-      part.messages.push({ ...message, partition });
+      part.records.push(record);
     }
     return [...parts.values()];
   }
@@ -67,17 +79,13 @@ export class PartitionedRecords {
     const now = performance.now();
     const unknown = [...topics].filter((topic) => !((this.#topics.get(topic)?.knownUntil ?? 0) > now));
     if (unknown.length === 0) return;
-    const admin = this.#kafka.admin();
     try {
-      await admin.connect();
-      // Where the broker that it asks fails, kafkajs trips over having no answer.
-      const metadata = await again(
-        ASK_FOR,
-        () => admin.fetchTopicMetadata({ topics: unknown }),
-        (error) => error instanceof TypeError,
-      );
-      for (const { name, partitions } of metadata.topics) {
-        this.#topics.set(name, { partitions, knownUntil: now + KNOWN_FOR });
+      for (const { name, partitions } of await this.#ask(unknown)) {
+        // The partitioner reads no more of them than that.
+        this.#topics.set(name, {
+          partitions: partitions as PartitionMetadata[],
+          knownUntil: now + KNOWN_FOR,
+        });
       }
     } catch (error) {
       if ((error as { type?: unknown }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
@@ -86,8 +94,6 @@ export class PartitionedRecords {
         `A topic among ${unknown.join(', ')} does not exist in Kafka, or this client may not see it; create it before the flow is started.`,
         { cause: error },
       );
-    } finally {
-      await admin.disconnect();
     }
   }
 }

@@ -40,3 +40,15 @@ export function recordBytes({ key, value, headers }: OutgoingRecord): number {
  * unless its `max.message.bytes` is set. A single record may be larger; then it goes alone.
  */
 export const MOST_BATCH_BYTES = 1_048_000;
+
+/** Records in batches that a topic accepts, in their order. */
+export function* inBatches(records: readonly OutgoingRecord[]): Generator<OutgoingRecord[]> {
+  for (let from = 0, to = 0; from < records.length; from = to) {
+    let bytes = 0;
+    do {
+      bytes += recordBytes(records[to]!);
+      to += 1;
+    } while (to < records.length && bytes + recordBytes(records[to]!) <= MOST_BATCH_BYTES);
+    yield records.slice(from, to);
+  }
+}

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { syncBuiltinESMExports } from 'node:module';
 import net, { type AddressInfo, type Server, Socket } from 'node:net';
 
 /**
@@ -10,6 +11,7 @@ export class SilentRelay {
   readonly #port: number;
   readonly #connect = net.connect;
   readonly #sockets = new Set<Socket>();
+  #silentUntil = 0;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -23,34 +25,50 @@ export class SilentRelay {
     const relay = new SilentRelay(server, port);
     server.on('connection', (client) => relay.#relay(client));
     const { port: relayPort } = server.address() as AddressInfo;
-    net.connect = ((options: net.TcpNetConnectOpts, connected: () => void) =>
+    const relayed = ((options: net.TcpNetConnectOpts, connected: () => void) =>
       relay.#connect(
         options.port === port ? { ...options, port: relayPort } : options,
         connected,
       )) as typeof net.connect;
+    relay.#redirect(relayed);
     return relay;
   }
 
-  /** The connections that there are fall silent, for good; new ones work. */
-  fallSilent(): void {
+  /**
+   * The connections that there are fall silent, for good; new ones work.
+   *
+   * @param milliseconds for so long those that are opened meanwhile fall silent, too
+   */
+  fallSilent(milliseconds = 0): void {
+    this.#silentUntil = performance.now() + milliseconds;
     for (const socket of this.#sockets) socket.removeAllListeners('data');
   }
 
   async stop(): Promise<void> {
-    net.connect = this.#connect;
+    this.#redirect(this.#connect);
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await once(this.#server, 'close');
   }
 
+  /** Has this process's clients connect by it, whichever of Node's two names for the same they use. */
+  #redirect(connect: typeof net.connect): void {
+    net.connect = connect;
+    net.createConnection = connect;
+    syncBuiltinESMExports();
+  }
+
   #relay(client: Socket): void {
+    const isHeard = performance.now() >= this.#silentUntil;
     const broker = new Socket().connect(this.#port, '127.0.0.1');
     for (const [from, to] of [
       [client, broker],
       [broker, client],
     ] as const) {
       this.#sockets.add(from);
-      from.on('data', (bytes) => to.write(bytes));
+      from.on('data', (bytes) => {
+        if (isHeard) to.write(bytes);
+      });
       from.on('error', () => undefined);
       from.once('close', () => {
         this.#sockets.delete(from);

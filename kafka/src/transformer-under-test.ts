@@ -1,13 +1,20 @@
 /**
  * A process that copies one topic to another in transactions, for tests that suspend and kill it:
- * `node transformer-under-test.js BOOTSTRAP_SERVER INPUT OUTPUT GROUP`. Exits with 3 when a transaction has failed.
+ * `node transformer-under-test.js BOOTSTRAP_SERVER INPUT OUTPUT GROUP CLIENT`. Exits with 3 when a transaction has failed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KafkaClientName } from './connection.js';
 import { consumeBatches } from './consumer.js';
 import { PartitionTransactions } from './partition-transactions.js';
 
-const [server, input, output, groupId] = process.argv.slice(2) as [string, string, string, string];
-const connection = { bootstrapServers: [server], clientId: `transformer-${process.pid}` };
+const [server, input, output, groupId, client] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  KafkaClientName,
+];
+const connection = { bootstrapServers: [server], clientId: `transformer-${process.pid}`, client };
 const onFatal = (error: unknown): void => {
   console.log(`${process.pid} gives up: ${(error as Error).message}`);
   process.exit(3);
