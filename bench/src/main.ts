@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compareBacklog } from './backlog.js';
+import { compareClients } from './clients.js';
 import { compareEndToEnd } from './end-to-end.js';
 import type { Figure } from './figure.js';
 import { compareHl7 } from './hl7.js';
@@ -45,6 +46,7 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   listener: () => compareListener(settings),
   sizes: () => compareSizes(settings),
   producers: () => compareProducers(settings),
+  clients: () => compareClients(settings),
   listeners: () => compareListeners(settings),
   partitions: () => comparePartitions(settings),
   backlog: () => compareBacklog(settings),

@@ -29,6 +29,7 @@ export class Bed {
   readonly admin: TopicAdmin;
   /** The PHW sample with ten segments. */
   readonly template = readFileSync(new URL('../../messages/phw-ten-segments.hl7', import.meta.url));
+  readonly #broker: EmbeddedBroker;
   readonly #stops: (() => Promise<void>)[];
 
   private constructor(
@@ -37,6 +38,7 @@ export class Bed {
     admin: TopicAdmin,
     stops: (() => Promise<void>)[],
   ) {
+    this.#broker = broker;
     this.kafka = broker.bootstrapServers[0]!;
     this.kafkaPid = broker.pid;
     this.directory = directory;
@@ -69,6 +71,12 @@ export class Bed {
     const started = await starting;
     this.#stops.push(() => started.stop());
     return started;
+  }
+
+  /** Kills the broker where it stands, and starts it again. */
+  async crashKafka(): Promise<void> {
+    await this.#broker.kill();
+    await this.#broker.restart();
   }
 
   /** @param file of a program beside this file, such as `echo.js` */
