@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { TestAuthority, type TestCertificate } from '../../hl7/dist/mllp/test-authority.js';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
+import { describeEachClient } from './each-client.js';
 import type { KafkaConnection, KafkaLogin, SaslMechanism } from './connection.js';
 import { GatheringProducer } from './gathering-producer.js';
 import { kafkajs } from './repaired-kafkajs.js';
 
-describe('a Kafka with TLS, logins and rules', function () {
+describeEachClient('a Kafka with TLS, logins and rules', function (client) {
   this.timeout(120_000);
   const authority = new TestAuthority();
   const worker = authority.issue('worker');
@@ -16,11 +17,13 @@ describe('a Kafka with TLS, logins and rules', function () {
   const byCertificate = (shown: TestCertificate | undefined, ca = authority.ca): KafkaConnection => ({
     bootstrapServers: kafka.broker.sslServers,
     clientId: 'test',
+    client,
     tls: { read: () => ({ ca, ...shown }) },
   });
   const byLogin = (mechanism: SaslMechanism, read: () => KafkaLogin): KafkaConnection => ({
     bootstrapServers: kafka.broker.saslServers,
     clientId: 'test',
+    client,
     tls: { read: () => ({ ca: authority.ca }) },
     sasl: { mechanism, read },
   });

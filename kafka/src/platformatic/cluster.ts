@@ -1,8 +1,15 @@
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { type API, Connection, findCoordinatorV4, metadataV12, ResponseError } from '@platformatic/kafka';
+import net from 'node:net';
+import {
+  type API,
+  Connection,
+  type ConnectionOptions,
+  findCoordinatorV4,
+  metadataV12,
+  ResponseError,
+} from '@platformatic/kafka';
 import { again } from '../again.js';
-import type { KafkaConnection, KafkaLog } from '../connection.js';
+import { refuseLoginWithoutTls } from '../client.js';
+import type { KafkaConnection, KafkaLog, KafkaLogin, KafkaSasl } from '../connection.js';
 import type { Discardable } from '../kafka-client.js';
 import type { TopicPartitions } from '../partitioned-records.js';
 import { addressOf, reachableFirst } from '../reachable-first.js';
@@ -46,7 +53,7 @@ export class Cluster implements Discardable {
   readonly #timeoutMs: number;
   /** By lane and address. */
   readonly #connections = new Map<string, Promise<Connection>>();
-  readonly #sockets = new Set<Connection>();
+  readonly #sockets = new Set<{ connection: Connection; wire: net.Socket | undefined }>();
   readonly #brokers = new Map<number, Address>();
   /** The ids of leaders, by topic and partition; -1 where there is none at present. */
   readonly #leaders = new Map<string, number[]>();
@@ -54,14 +61,23 @@ export class Cluster implements Discardable {
   #asking: Promise<readonly TopicPartitions[]> | undefined;
   isDiscarded = false;
 
+  /** @throws KafkaError LOGIN_WITHOUT_TLS */
   constructor(settings: ClusterSettings) {
+    refuseLoginWithoutTls(settings.connection);
     this.#settings = settings;
     this.#timeoutMs = settings.requestTimeoutMs ?? 5_000;
   }
 
   discard(): void {
     this.isDiscarded = true;
-    for (const connection of this.#sockets) discardSocket(connection.socket);
+    for (const { connection, wire } of this.#sockets) {
+      // Those with TLS have a wire of their own, for what TLS makes of a socket can't be reset.
+      if (wire === undefined) discardSocket(connection.socket);
+      else {
+        discardSocket(wire);
+        connection.socket.destroy(discardedError());
+      }
+    }
     this.#sockets.clear();
     this.#connections.clear();
   }
@@ -169,7 +185,7 @@ export class Cluster implements Discardable {
       }
     }
     let failure: unknown;
-    for (const server of await reachableFirst(connection.bootstrapServers, connectionTimeoutMs)) {
+    for (const server of await reachableFirst(connection, connection.bootstrapServers, connectionTimeoutMs)) {
       try {
         return await this.#ask(addressOf(server), api, args);
       } catch (error) {
@@ -207,20 +223,28 @@ export class Cluster implements Discardable {
   }
 
   async #connect({ host, port }: Address, requestTimeout: number): Promise<Connection> {
-    if (this.isDiscarded) throw new Error('the client has been discarded');
+    if (this.isDiscarded) throw discardedError();
     const { connection: settings, connectionTimeoutMs = 2_000 } = this.#settings;
-    const connection = new Connection(settings.clientId, {
+    const { tls, sasl, clientId } = settings;
+    const wire = tls && net.connect({ host, port });
+    const connection = new Connection(clientId, {
       connectTimeout: connectionTimeoutMs,
       requestTimeout,
+      ...(wire !== undefined && { tls: { ...tls!.read(), socket: wire, minVersion: 'TLSv1.2' } }),
+      ...(net.isIP(host) === 0 && { tlsServerName: host }),
+      ...(sasl !== undefined && { sasl: saslOptions(sasl) }),
     });
     // Whoever waits for an answer is told; without a listener the process would end.
     connection.on('error', () => undefined);
-    this.#sockets.add(connection);
-    connection.once('close', () => this.#sockets.delete(connection));
+    wire?.on('error', (error) => connection.socket.destroy(error));
+    const entry = { connection, wire };
+    this.#sockets.add(entry);
+    connection.once('close', () => this.#sockets.delete(entry));
     try {
       await connection.connect(host, port);
     } catch (error) {
-      this.#sockets.delete(connection);
+      this.#sockets.delete(entry);
+      wire?.destroy();
       connection.socket.destroy();
       throw error;
     }
@@ -259,9 +283,21 @@ const COORDINATOR_HAS_MOVED = new Set([
  * Closes a socket with a reset. What is left in the kernel's hands of a request would otherwise still reach a broker
  * that can't be reached at present, and be written long after it was given up.
  */
-function discardSocket(socket: Socket | undefined): void {
-  if (socket === undefined) return;
-  const canBeReset = !socket.connecting && !socket.writableEnded && !(socket instanceof TLSSocket);
-  if (canBeReset) socket.resetAndDestroy();
-  else socket.destroy(new Error('the client has been discarded'));
+function discardSocket(socket: net.Socket): void {
+  if (socket.connecting || socket.writableEnded) socket.destroy(discardedError());
+  else socket.resetAndDestroy();
+}
+
+function discardedError(): Error {
+  return new Error('the client has been discarded');
+}
+
+/** A login that is read anew whenever one is needed. */
+function saslOptions(sasl: KafkaSasl): NonNullable<ConnectionOptions['sasl']> {
+  let login: KafkaLogin | undefined;
+  return {
+    mechanism: sasl.mechanism,
+    username: () => (login = sasl.read()).username,
+    password: () => (login ?? sasl.read()).password,
+  };
 }
