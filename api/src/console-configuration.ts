@@ -86,6 +86,8 @@ export const consoleConfiguration = z.strictObject({
   auditTopic: text,
   /** Who is told of alarms. */
   notifier: notifierConfiguration,
+  /** Where it is kept what is silenced and tuned; null: as annotations of the resources, in Kubernetes. */
+  alertOverridesFile: text.nullable(),
   /** null: there is none. */
   archive: archiveAccess.nullable(),
   /** A name whose addresses are those of all workers; null: `plan.workers` says where they are. */

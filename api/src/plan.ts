@@ -531,6 +531,7 @@ function planConsole(
       session: { idleMs: durationToMs(session.idle), absoluteMs: durationToMs(session.absolute) },
       auditTopic: audit.name,
       notifier: notifier.configuration,
+      alertOverridesFile: null,
       archive: reached?.access ?? null,
       workers: { host: workersService(name, namespace), port: health.httpPort },
       plan: {

@@ -73,6 +73,8 @@ export class LocalHub {
    */
   static async start(manifests: Manifests, options: LocalHubOptions): Promise<LocalHub> {
     const { directory, kafka, addresses, secrets, consolePort, onProgress } = options;
+    const alertOverridesFile = resolve(directory, 'alert-overrides.json');
+    const console = consolePort === undefined ? undefined : { port: consolePort, alertOverridesFile };
     const telemetry =
       options.telemetry === undefined
         ? undefined
@@ -85,7 +87,7 @@ export class LocalHub {
       secrets,
       telemetry,
       archive: options.archive ? { port: 1, database: 'archive', secrets: directory } : undefined,
-      consolePort,
+      console,
     });
     const { replays = [] } = manifests;
     if (replays.length > 0 && !options.archive) {
@@ -112,7 +114,7 @@ export class LocalHub {
         archive = await LocalArchive.start(directory, onProgress);
       }
       const reached = { bootstrapServers, embedded, addresses };
-      const settings = { ...reached, secrets, archive, consolePort, telemetry };
+      const settings = { ...reached, secrets, archive, console, telemetry };
       const plan = planLocally(manifests, settings);
       await refuseTakenPorts(plan.stages);
       onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);

@@ -26,8 +26,8 @@ export interface LocalSettings {
   readonly secrets?: string | undefined;
   /** The PostgreSQL on this machine; absent: there is no archive, whatever the Hub says. */
   readonly archive?: LocalArchivePlace | undefined;
-  /** Port of the console; absent: there is none, whatever the Hub says. */
-  readonly consolePort?: number | undefined;
+  /** The console; absent: there is none, whatever the Hub says. */
+  readonly console?: LocalConsole | undefined;
   /** Where traces and metrics go; absent: nowhere, whatever the Hub says. */
   readonly telemetry?: LocalTelemetry | undefined;
 }
@@ -37,6 +37,12 @@ export interface LocalTelemetry {
   readonly endpoint: string;
   /** Where spans are kept while nobody takes them in. */
   readonly spansFolder: string;
+}
+
+export interface LocalConsole {
+  readonly port: number;
+  /** Where it keeps which alarms are silenced and tuned. */
+  readonly alertOverridesFile: string;
 }
 
 export interface LocalArchivePlace {
@@ -125,7 +131,7 @@ export function plainHub(bootstrapServers: readonly string[]): Hub {
 
 function localHub(
   found: Hub | undefined,
-  { bootstrapServers, embedded, archive, consolePort, telemetry }: LocalSettings,
+  { bootstrapServers, embedded, archive, console, telemetry }: LocalSettings,
 ): Hub {
   const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
@@ -143,10 +149,7 @@ function localHub(
         keysSecretName: 'archive',
       },
       // Without a login: it is reached from this machine only.
-      console:
-        consolePort === undefined
-          ? undefined
-          : { port: consolePort, session: { idle: '24h', absolute: '7d' } },
+      console: console && { port: console.port, session: { idle: '24h', absolute: '7d' } },
     },
   };
 }
@@ -158,7 +161,7 @@ function readdress(destination: Destination, addresses: LocalSettings['addresses
 }
 
 /** One process of each stage, reachable from this machine only, with health ports that don't meet. */
-function onThisMachine(stage: Stage, { archive, telemetry: wish }: LocalSettings): Stage {
+function onThisMachine(stage: Stage, { archive, console, telemetry: wish }: LocalSettings): Stage {
   const { configuration } = stage;
   const health = { host: loopback, tcpPort: 0, httpPort: 0 };
   const telemetry = configuration.telemetry && { ...configuration.telemetry, spansFolder: wish!.spansFolder };
@@ -173,7 +176,8 @@ function onThisMachine(stage: Stage, { archive, telemetry: wish }: LocalSettings
   if (configuration.role === 'console') {
     const listen = { ...configuration.listen, host: loopback };
     const access = configuration.archive && archiveAccess(configuration.archive, archive!);
-    const own = { health, telemetry, listen, archive: access, workers: null };
+    const { alertOverridesFile } = console!;
+    const own = { health, telemetry, listen, alertOverridesFile, archive: access, workers: null };
     return { ...stage, configuration: { ...configuration, ...own } };
   }
   return { ...stage, replicas: 1, configuration: { ...configuration, health, telemetry } };

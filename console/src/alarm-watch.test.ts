@@ -12,7 +12,7 @@ describe('alarm watch', () => {
     ...{ email: null, webhooks: [] },
   });
   const begin = Date.parse('2026-11-21T12:00:00Z');
-  const who = { by: 'Ann', why: 'migration', until: '2026-11-21T12:30:00Z' };
+  const who = { by: 'Ann', why: 'migration', until: '2026-11-21T12:30:00.000Z' };
   const settings = (override?: object) =>
     alertSettings.parse({
       ...{ kind: 'Destination', name: 'mpi', hub: {}, own: {}, zones: 2, hasArchive: false },
@@ -23,7 +23,7 @@ describe('alarm watch', () => {
   it('shows alarms as the page wants them, with their limits', async () => {
     const watch = new AlarmWatch(configuration, log);
     watch.look(begin, [settings()], [waiting]);
-    expect(answer.parse({ alarms: watch.alarms }).alarms[0]).to.deep.include({
+    expect(answer.parse({ alarms: watch.alarms, overrides: [] }).alarms[0]).to.deep.include({
       id: 'Destination.mpi.backlogAge',
       of: { kind: 'Destination', name: 'mpi' },
       state: 'pending',
@@ -41,7 +41,7 @@ describe('alarm watch', () => {
     const watch = new AlarmWatch(configuration, log);
     const silence = settings({ ...who, silence: true });
     for (const at of [begin, begin + 60_000]) watch.look(at, [silence], [waiting]);
-    expect(answer.parse({ alarms: watch.alarms }).alarms[0]!.override).to.deep.equal({
+    expect(answer.parse({ alarms: watch.alarms, overrides: [] }).alarms[0]!.override).to.deep.equal({
       kind: 'silence',
       ...who,
     });

@@ -73,7 +73,7 @@ function shownOf(alarm: Alarm, settings: AlertSettings, at: number): Shown {
     ...(override && {
       override: {
         kind: silenced ? 'silence' : 'tune',
-        until: override.until,
+        until: new Date(override.until).toISOString(),
         by: override.by,
         why: override.why,
       },

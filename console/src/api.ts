@@ -339,14 +339,31 @@ export const alarm = z.strictObject({
     .optional(),
 });
 
-/** GET /api/alarms */
-export const alarms = z.strictObject({ alarms: z.array(alarm) });
+/** What somebody has silenced or tuned for a time. */
+export const alarmOverride = z.strictObject({
+  /** As the address of its end has it: the resource, and what its content is known by. */
+  id: z.string().regex(/^[A-Za-z]+\.[a-z0-9-]+\.[0-9a-f]+$/),
+  /** The resource that it stands on; a Hub's silence is for all of its flows and destinations. */
+  of: alarm.shape.of,
+  kind: z.enum(['silence', 'tune']),
+  /** Of which alerts; none: of all. */
+  alerts: z.array(z.string()),
+  until: time,
+  by: z.string(),
+  why: z.string(),
+});
+
+/** GET /api/alarms; overrides that end first come first. */
+export const alarms = z.strictObject({ alarms: z.array(alarm), overrides: z.array(alarmOverride) });
 
 /** POST /api/alarms/:id/silence */
 export const silenceAlarm = z.strictObject({ until: time, why: reason });
 
 /** POST /api/alarms/:id/tune */
 export const tuneAlarm = z.strictObject({ until: time, why: reason, limits: alarm.shape.limits });
+
+/** POST /api/alarm-overrides/:id/end */
+export const endOverride = z.strictObject({ why: reason });
 
 /** What is to be sent again, and where to. */
 const replayChoice = {
@@ -420,6 +437,7 @@ export const auditRecord = z.strictObject({
     'replay-changed',
     'alarm-silenced',
     'alarm-tuned',
+    'alarm-override-ended',
     'refused',
   ]),
   /** What it was done to: a correlation id, ids of dead letters, a flow. Never anything of a patient. */
@@ -460,9 +478,11 @@ export type ReplayLetters = z.input<typeof replayLetters>;
 export type DropLetters = z.input<typeof dropLetters>;
 export type HandledLetters = z.output<typeof handledLetters>;
 export type Alarm = z.output<typeof alarm>;
+export type AlarmOverride = z.output<typeof alarmOverride>;
 export type Alarms = z.output<typeof alarms>;
 export type SilenceAlarm = z.input<typeof silenceAlarm>;
 export type TuneAlarm = z.input<typeof tuneAlarm>;
+export type EndOverride = z.input<typeof endOverride>;
 export type PreviewReplay = z.input<typeof previewReplay>;
 export type ReplayPreview = z.output<typeof replayPreview>;
 export type StartReplay = z.input<typeof startReplay>;

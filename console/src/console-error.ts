@@ -14,7 +14,8 @@ export type ConsoleErrorCode =
   | 'KAFKA_AWAY'
   | 'LOGIN_FAILED'
   | 'PROVIDER_AWAY'
-  | 'NOT_BUILT'
+  | 'CLUSTER_AWAY'
+  | 'CLUSTER_REFUSED'
   | 'INTERNAL';
 
 const statuses: Readonly<Record<ConsoleErrorCode, number>> = {
@@ -32,7 +33,8 @@ const statuses: Readonly<Record<ConsoleErrorCode, number>> = {
   KAFKA_AWAY: 503,
   LOGIN_FAILED: 403,
   PROVIDER_AWAY: 503,
-  NOT_BUILT: 503,
+  CLUSTER_AWAY: 503,
+  CLUSTER_REFUSED: 503,
   INTERNAL: 500,
 };
 

@@ -19,6 +19,7 @@ import type { FastifyInstance } from 'fastify';
 import winston from 'winston';
 import { ArchiveReader } from './archive-reader.js';
 import { Audit } from './audit.js';
+import { OverrideFile } from './override-file.js';
 import { createServer } from './server.js';
 import { Watch } from './watch.js';
 
@@ -29,6 +30,8 @@ export interface ConsoleUnderTestOptions {
   readonly broker: EmbeddedBroker;
   /** Default: a free one. */
   readonly port?: number;
+  /** Default: one of its own. */
+  readonly overridesFile?: string;
   readonly change?: (configuration: ConsoleConfiguration) => ConsoleConfiguration;
 }
 
@@ -106,7 +109,8 @@ export class ConsoleUnderTest {
     });
     await admin.ensureTopics(topics);
     await admin.close();
-    const own = { ...made, workers: null, plan: { ...made.plan, workers: [] } };
+    const alertOverridesFile = options.overridesFile ?? join(directory, 'alert-overrides.json');
+    const own = { ...made, alertOverridesFile, workers: null, plan: { ...made.plan, workers: [] } };
     const configuration = change({ ...own, listen: { host: '127.0.0.1', port } });
     const file = join(directory, 'console.json');
     await writeFile(file, JSON.stringify(configuration));
@@ -127,7 +131,8 @@ export class ConsoleUnderTest {
         }),
       }),
     );
-    const watch = new Watch({ configuration, file, log });
+    const overrides = await OverrideFile.open(alertOverridesFile, log);
+    const watch = new Watch({ configuration, file, overrides, log });
     const audit = new Audit(configuration, log);
     const archive = new ArchiveReader(configuration, log);
     const server = await createServer({ configuration, log, watch, audit, archive, localName: 'me', page });

@@ -1,5 +1,6 @@
 /** Server-sent events: what the overview says, every time that the console has looked, to each page that is open. */
 import type { FastifyInstance } from 'fastify';
+import { shownAlarms } from './alarm-routes.js';
 import { ConsoleError } from './console-error.js';
 import type { Sessions } from './sessions.js';
 import type { Watch } from './watch.js';
@@ -23,7 +24,7 @@ class Frames {
   }
 
   get alarms(): Buffer {
-    return this.#frame('alarms', 'alarms', () => ({ alarms: this.#watch.alarms.alarms }));
+    return this.#frame('alarms', 'alarms', () => shownAlarms(this.#watch));
   }
 
   /** @returns undefined where there is no such flow */

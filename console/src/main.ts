@@ -12,6 +12,8 @@ import { createLog, errorShape, Health, type Log, Metrics } from '@integration-h
 import { z } from 'zod';
 import { ArchiveReader } from './archive-reader.js';
 import { Audit } from './audit.js';
+import { OverrideAnnotation } from './override-annotation.js';
+import { OverrideFile } from './override-file.js';
 import { createServer } from './server.js';
 import { Watch } from './watch.js';
 
@@ -39,7 +41,12 @@ function readConfiguration(): { configuration: ConsoleConfiguration; file: strin
 async function run(configuration: ConsoleConfiguration, file: string, log: Log): Promise<void> {
   let ready = false;
   const health = new Health(() => ready, new Metrics().registry);
-  const watch = new Watch({ configuration, file, log });
+  const { alertOverridesFile, namespace } = configuration;
+  const overrides =
+    alertOverridesFile === null
+      ? new OverrideAnnotation(namespace, log)
+      : await OverrideFile.open(alertOverridesFile, log);
+  const watch = new Watch({ configuration, file, overrides, log });
   const audit = new Audit(configuration, log);
   const archive = new ArchiveReader(configuration, log);
   const localName = userInfo().username;

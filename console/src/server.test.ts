@@ -12,8 +12,8 @@ import {
 } from '@integration-hub/api';
 import { EmbeddedBroker, freePorts, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
-import type { DeadLetter } from './api.js';
-import { Browser, ConsoleUnderTest, namespace, secret } from './console-under-test.js';
+import { type Alarms, alarms as alarmsAnswer, type DeadLetter } from './api.js';
+import { type Answer, Browser, ConsoleUnderTest, namespace, secret } from './console-under-test.js';
 import { IdentityProviderUnderTest } from './identity-provider-under-test.js';
 
 const flow = 'phw-to-mpi';
@@ -178,6 +178,11 @@ describe('console', function () {
         const answer = await browser.post('/api/dead-letters/drop', body, { 'x-csrf-token': token });
         expect([answer.status, answer.json.code]).to.deep.equal([403, 'BAD_CSRF']);
       }
+      const alarm = `/api/alarms/IntegrationFlow.${flow}.notReady/silence`;
+      const wish = { until: new Date(Date.now() + 60_000).toISOString(), why: 'a reason' };
+      const elsewhere = await browser.post(alarm, wish, { origin: 'http://evil.example' });
+      expect(elsewhere.json.code).to.equal('WRONG_ORIGIN');
+      expect((await browser.post(alarm, wish, { 'x-csrf-token': json.csrf })).json.code).to.equal('BAD_CSRF');
       const simple = await browser.post('/api/dead-letters/drop', body, { 'content-type': 'text/plain' });
       expect(simple.status).to.equal(400);
       expect((await browser.post('/api/dead-letters/drop', body)).status).to.equal(200);
@@ -217,6 +222,104 @@ describe('console', function () {
       expect(garbage.status).to.equal(400);
       const large = await browser.post('/api/dead-letters/drop', { ids: ['x'.repeat(2_000_000)] });
       expect(large.status).to.equal(400);
+    });
+  });
+
+  describe('alarms', () => {
+    const id = `IntegrationFlow.${flow}.notReady`;
+    const soon = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    let overridesFile: string;
+    let console: ConsoleUnderTest;
+    let browser: Browser;
+    const start = async (): Promise<void> => {
+      console = await ConsoleUnderTest.start({ broker, overridesFile });
+      browser = new Browser(console.url);
+      await browser.session();
+    };
+    const shown = async (): Promise<Alarms> => (await browser.get('/api/alarms')).json as Alarms;
+
+    before(async () => {
+      overridesFile = join(directory, 'overrides.json');
+      await start();
+      await eventually('no worker is ready', async () =>
+        (await shown()).alarms.some((one) => one.id === id) ? true : undefined,
+      );
+    });
+    after(() => console.stop());
+
+    it('are silenced until a time, which is noted first, and still are after a restart', async () => {
+      const until = soon(3_600_000);
+      const { status, json } = await browser.post(`/api/alarms/${id}/silence`, { until, why: 'it is moved' });
+      expect(status).to.equal(200);
+      const { alarms, overrides } = alarmsAnswer.parse(json);
+      const who = { until, by: 'me', why: 'it is moved' };
+      expect(alarms.find((one) => one.id === id)!.override).to.deep.equal({ kind: 'silence', ...who });
+      const of = { kind: 'IntegrationFlow', name: flow };
+      const [{ id: override, ...silence }] = overrides as [Alarms['overrides'][number]];
+      expect(silence).to.deep.equal({ of, kind: 'silence', alerts: ['notReady'], ...who });
+      const { records } = (await browser.get('/api/audit')).json;
+      expect(records[0]).to.deep.include({
+        ...{ who: 'me', action: 'alarm-silenced', why: 'it is moved' },
+        about: [id, `until ${until}`],
+      });
+
+      await console.stop();
+      await start();
+      expect((await shown()).overrides).to.deep.equal(overrides);
+      const end = `/api/alarm-overrides/${override}/end`;
+      expect((await browser.post(end, {})).status).to.equal(400);
+      expect((await browser.post(end, { why: 'it was moved' })).json.overrides).to.deep.equal([]);
+      expect((await browser.post(end, { why: 'it was moved' })).status).to.equal(404);
+      const [ended] = (await browser.get('/api/audit')).json.records;
+      expect(ended).to.deep.include({ action: 'alarm-override-ended', why: 'it was moved' });
+      expect(ended.about).to.deep.equal([`IntegrationFlow/${flow}`, 'notReady', 'silence by me']);
+    });
+
+    it('are tuned, each by itself, and all of that ends by itself', async () => {
+      const wish = { until: soon(3_600_000), why: 'a busy day' };
+      const tune = (limits: object, until = wish.until): Promise<Answer> =>
+        browser.post(`/api/alarms/${id}/tune`, { ...wish, until, limits });
+      const wrong = await tune({ for: 'soon' });
+      expect([wrong.status, wrong.json.code]).to.deep.equal([400, 'BAD_REQUEST']);
+      expect(wrong.json.sentence).to.include('"for" of notReady');
+      for (const limits of [{}, { above: 3 }]) expect((await tune(limits)).status).to.equal(400);
+      const { json } = await tune({ for: '2h' });
+      expect(json.alarms.find((one: { id: string }) => one.id === id)).to.deep.include({
+        limits: { for: '2h' },
+        state: 'pending',
+      });
+      const other = `Destination.mpi.backlogSize`;
+      const limits = { above: 5, for: '0s' };
+      await browser.post(`/api/alarms/${other}/tune`, { ...wish, limits });
+      const both = (await tune({ for: '3h' }, soon(4_000))).json as Alarms;
+      expect(both.overrides.map(({ of: { name }, alerts }) => [name, alerts])).to.deep.equal([
+        [flow, ['notReady']],
+        ['mpi', ['backlogSize']],
+      ]);
+      await eventually('it has ended', async () => {
+        const { alarms, overrides } = await shown();
+        const { limits: present } = alarms.find((one) => one.id === id)!;
+        return (overrides.length === 1 && present['for'] === '3m') || undefined;
+      });
+    });
+
+    it('are not silenced for ever, without a reason, or where nothing is watched', async () => {
+      const wish = { until: soon(60_000), why: 'a reason' };
+      for (const change of [
+        ...[{ until: undefined }, { until: soon(-1_000) }, { until: soon(31 * 86_400_000) }],
+        ...[{ until: 'tomorrow' }, { why: undefined }, { why: ' ' }, { silence: true }],
+      ]) {
+        const answer = await browser.post(`/api/alarms/${id}/silence`, { ...wish, ...change });
+        expect([answer.status, answer.json.code], JSON.stringify(change)).to.deep.equal([400, 'BAD_REQUEST']);
+      }
+      for (const other of [
+        `IntegrationFlow.other.notReady`,
+        `IntegrationFlow.${flow}.nothing`,
+        `Hub.hub.errorRate`,
+      ]) {
+        expect((await browser.post(`/api/alarms/${other}/silence`, wish)).status, other).to.equal(404);
+      }
+      expect((await browser.post(`/api/alarms/..%2Fhub/silence`, wish)).status).to.equal(400);
     });
   });
 
@@ -445,7 +548,14 @@ describe('console', function () {
         const answer = await browser.get(path);
         expect([answer.status, answer.json.code], path).to.deep.equal([401, 'NOT_LOGGED_IN']);
       }
-      for (const path of ['/api/messages/search', '/api/dead-letters/drop', '/api/dead-letters/replay']) {
+      for (const path of [
+        '/api/messages/search',
+        '/api/dead-letters/drop',
+        '/api/dead-letters/replay',
+        `/api/alarms/IntegrationFlow.${flow}.notReady/silence`,
+        `/api/alarms/IntegrationFlow.${flow}.notReady/tune`,
+        `/api/alarm-overrides/IntegrationFlow.${flow}.0/end`,
+      ]) {
         expect((await browser.post(path)).status, path).to.equal(401);
       }
       browser.cookies().set('ihub', 'made.up');
@@ -465,6 +575,16 @@ describe('console', function () {
       expect([await drop(viewer), await drop(operator), await drop(administrator)]).to.deep.equal([
         403, 200, 200,
       ]);
+      const alarm = `/api/alarms/IntegrationFlow.${flow}.notReady`;
+      const wish = { until: new Date(Date.now() + 60_000).toISOString(), why: 'a reason' };
+      const silence = await operator.post(`${alarm}/silence`, wish);
+      expect(silence.json.overrides[0]).to.include({ by: 'op', why: 'a reason' });
+      const end = `/api/alarm-overrides/${silence.json.overrides[0].id}/end`;
+      for (const path of [`${alarm}/silence`, `${alarm}/tune`, end]) {
+        expect((await viewer.post(path, wish)).json.code, path).to.equal('NOT_ALLOWED');
+      }
+      expect((await viewer.get('/api/alarms')).json.overrides).to.deep.equal(silence.json.overrides);
+      expect((await administrator.post(end, { why: 'it is done' })).json.overrides).to.deep.equal([]);
       const audit = async (browser: Browser): Promise<number> => (await browser.get('/api/audit')).status;
       expect([await audit(viewer), await audit(operator), await audit(administrator)]).to.deep.equal([
         403, 403, 200,

@@ -11,12 +11,8 @@ import type { ConsoleConfiguration } from '@integration-hub/api';
 import { errorShape, type Log } from '@integration-hub/workers';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { z, ZodError } from 'zod';
-import type {
-  Alarms as AlarmsAnswer,
-  Audit as AuditAnswer,
-  Problem,
-  Session as SessionAnswer,
-} from './api.js';
+import { registerAlarms } from './alarm-routes.js';
+import type { Audit as AuditAnswer, Problem, Session as SessionAnswer } from './api.js';
 import type { ArchiveReader } from './archive-reader.js';
 import { ConsoleError } from './console-error.js';
 import type { Audit } from './audit.js';
@@ -197,16 +193,7 @@ function registerApi(api: FastifyInstance, parts: ServerParts, sessions: Session
       return { records, ...(next !== undefined && { next }) };
     },
   );
-  api.get('/api/alarms', (): AlarmsAnswer => ({ alarms: [...watch.alarms.alarms] }));
-  // An override stands on the resource, and the console may not write to Kubernetes.
-  for (const action of ['silence', 'tune']) {
-    api.post(`/api/alarms/:id/${action}`, () => {
-      throw new ConsoleError(
-        'NOT_BUILT',
-        'Alarms are silenced and tuned on their resource, with kubectl annotate: see docs/alerts.md.',
-      );
-    });
-  }
+  registerAlarms(api, parts);
   registerMessages(api, parts);
   registerReplays(api, parts);
   registerDeadLetters(api, parts);

@@ -1,5 +1,5 @@
 /** What the console knows of the hub at a time: gathered from workers and Kafka every two seconds. */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Measurement } from '@integration-hub/alarms';
@@ -21,13 +21,17 @@ import type {
   RoadStep,
   WorkerSummary,
 } from './api.js';
+import { AlarmOverrides } from './alarm-overrides.js';
 import { AlarmWatch, known, missingZones } from './alarm-watch.js';
 import { DeadLetterIndex } from './dead-letter-index.js';
 import { History } from './history.js';
 import { KafkaWatch } from './kafka-watch.js';
+import type { OverrideStore } from './override-store.js';
 import { type WorkersLook, WorkerWatch } from './worker-watch.js';
 
 const everyMs = 2_000;
+/** Nobody waits for a look any longer. */
+const longestLookMs = 5_000;
 /** Rates are of so many looks, that they don't flicker. */
 const looksOfRates = 5;
 const mostFailures = 20;
@@ -46,6 +50,8 @@ export interface WatchOptions {
   readonly configuration: ConsoleConfiguration;
   /** The file that it was read from, whose plan is read again when it changes. */
   readonly file: string;
+  /** Where it is kept what is silenced and tuned. */
+  readonly overrides: OverrideStore;
   readonly log: Log;
 }
 
@@ -53,6 +59,7 @@ export interface WatchOptions {
 export class Watch extends EventEmitter<{ look: [] }> {
   readonly deadLetters: DeadLetterIndex;
   readonly alarms: AlarmWatch;
+  readonly overrides: AlarmOverrides;
   readonly #configuration: ConsoleConfiguration;
   readonly #file: string;
   readonly #log: Log;
@@ -69,7 +76,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
   #readAt = 0;
   #ended: Promise<void> | undefined;
 
-  constructor({ configuration, file, log }: WatchOptions) {
+  constructor({ configuration, file, overrides, log }: WatchOptions) {
     super();
     // Each page that is open listens.
     this.setMaxListeners(0);
@@ -82,6 +89,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
     this.#workers = new WorkerWatch(configuration.workers);
     this.deadLetters = new DeadLetterIndex(configuration, plan, log);
     this.alarms = new AlarmWatch(configuration.notifier, log);
+    this.overrides = new AlarmOverrides(overrides, () => this.#plan.alerts);
   }
 
   /** The flows and destinations that there are now. */
@@ -136,6 +144,11 @@ export class Watch extends EventEmitter<{ look: [] }> {
     return { points: this.#history.points(name, minutes, Date.now()) };
   }
 
+  /** Resolves once it has looked anew, or has not for some seconds. */
+  async looked(): Promise<void> {
+    await once(this, 'look', { signal: AbortSignal.timeout(longestLookMs) }).catch(() => undefined);
+  }
+
   async #untilStopped(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
@@ -143,7 +156,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
       try {
         await this.#readPlan();
         this.#take(await this.#workers.look(this.#plan));
-        this.alarms.look(Date.now(), this.#plan.alerts, this.#measurements());
+        this.alarms.look(Date.now(), this.overrides.settings, this.#measurements());
         this.emit('look');
       } catch (error) {
         this.#log.error('the console could not look at the hub', errorShape(error));

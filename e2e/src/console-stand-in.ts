@@ -9,6 +9,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Alarm,
+  type AlarmOverride,
   alarms,
   audit,
   type Content,
@@ -176,7 +177,13 @@ export class ConsoleStandIn {
           return deadLetters.parse({ deadLetters: letters, total: letters.length });
         },
       ],
-      [/^\/api\/alarms$/, () => alarms.parse({ alarms: isEmpty ? [] : someAlarms() })],
+      [
+        /^\/api\/alarms$/,
+        () =>
+          alarms.parse(
+            isEmpty ? { alarms: [], overrides: [] } : { alarms: someAlarms(), overrides: someOverrides() },
+          ),
+      ],
       [/^\/api\/replays\/preview$/, () => replayPreview.parse(PREVIEW)],
       [/^\/api\/replays$/, () => replays.parse({ replays: isEmpty ? [] : someReplays() })],
       [/^\/api\/audit$/, () => audit.parse({ records: isEmpty ? [] : someRecords() })],
@@ -535,6 +542,25 @@ function someAlarms(): Alarm[] {
     alarm('lims-to-mpi', {
       override: { kind: 'silence', until: ago(-7_200), by: 'Nia Rees', why: 'the receiver is being moved' },
     }),
+  ];
+}
+
+function someOverrides(): AlarmOverride[] {
+  return [
+    {
+      id: 'IntegrationFlow.lims-to-mpi.0123456789abcdef',
+      of: { kind: 'IntegrationFlow', name: 'lims-to-mpi' },
+      kind: 'silence',
+      alerts: ['backlogAge'],
+      ...{ until: ago(-7_200), by: 'Nia Rees', why: 'the receiver is being moved' },
+    },
+    {
+      id: 'Destination.wis.123456789abcdef0',
+      of: { kind: 'Destination', name: 'wis' },
+      kind: 'tune',
+      alerts: ['backlogSize'],
+      ...{ until: ago(-90_000), by: 'Huw Bowen', why: 'the monthly load' },
+    },
   ];
 }
 

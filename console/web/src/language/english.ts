@@ -356,8 +356,12 @@ export const english = {
   limitAbove: 'Alarm above',
   limitAfter: 'Alarm after',
   limitFor: 'When so for',
-  overrideSilence: 'Silenced',
-  overrideTune: 'Tuned',
+  overridesNow: 'Silenced or tuned for now',
+  allAlerts: 'all alerts',
+  endNow: 'End now…',
+  endTitle: 'End this now',
+  endWhat: 'What is said in Git holds again at once, and people are told of alarms again.',
+  doEnd: 'End now',
   alarmAskOperator: 'Operators may silence and tune alarms; your role may look.',
   replayAskOperator: 'Operators may replay messages; your role may look.',
 
@@ -376,5 +380,6 @@ export const english = {
   actionReplayChanged: 'Changed a replay',
   actionAlarmSilenced: 'Silenced an alarm',
   actionAlarmTuned: 'Tuned an alarm',
+  actionOverrideEnded: 'Ended a silence or tuning',
   actionRefused: 'Was refused',
 } as const;

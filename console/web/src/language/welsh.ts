@@ -458,8 +458,12 @@ export const welsh: Welsh = {
   limitAbove: 'Larwm uwchlaw',
   limitAfter: 'Larwm ar ôl',
   limitFor: 'Pan fo felly am',
-  overrideSilence: 'Wedi’i dawelu',
-  overrideTune: 'Wedi’i addasu',
+  overridesNow: 'Wedi’u tawelu neu’u haddasu am y tro',
+  allAlerts: 'pob larwm',
+  endNow: 'Rhoi terfyn nawr…',
+  endTitle: 'Rhoi terfyn ar hyn nawr',
+  endWhat: 'Mae’r hyn sydd yn Git yn dal eto ar unwaith, a dywedir wrth bobl am larymau eto.',
+  doEnd: 'Rhoi terfyn nawr',
   alarmAskOperator: 'Caiff gweithredwyr dawelu ac addasu larymau; mae eich rôl yn caniatáu edrych.',
   replayAskOperator: 'Caiff gweithredwyr ailanfon negeseuon; mae eich rôl yn caniatáu edrych.',
 
@@ -477,5 +481,6 @@ export const welsh: Welsh = {
   actionReplayChanged: 'Newid ailanfon',
   actionAlarmSilenced: 'Tawelu larwm',
   actionAlarmTuned: 'Addasu larwm',
+  actionOverrideEnded: 'Dod â thawelu neu addasu i ben',
   actionRefused: 'Gwrthodwyd',
 };

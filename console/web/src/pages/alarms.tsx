@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Alarm, Alarms, SilenceAlarm, TuneAlarm } from '../api.js';
+import type { Alarm, AlarmOverride, Alarms, EndOverride, SilenceAlarm, TuneAlarm } from '../api.js';
 import { useAsked } from '../asked.js';
 import { type TextKey, useLanguage } from '../language/language.js';
 import { moment } from '../language/numbers-and-times.js';
@@ -21,33 +21,57 @@ export function AlarmsPage(): JSX.Element {
   const mayChange = hasRole(useSession(), 'operator');
   const asked = useAsked<Alarms>('/api/alarms', [alarmChanges]);
   const [open, setOpen] = useState<{ alarm: Alarm; kind: Override }>();
+  const [ending, setEnding] = useState<AlarmOverride>();
+  // What was opened is closed once it is done, and what has come of it is asked for.
+  const done = (): void => {
+    setOpen(undefined);
+    setEnding(undefined);
+    asked.reload();
+  };
   return (
     <Page title={t('alarms')} lead={t('alarmsHint')}>
       {!mayChange && <p class="hint">{t('alarmAskOperator')}</p>}
       <Shown asked={asked}>
-        {({ alarms }) => {
+        {({ alarms, overrides }) => {
           const isSilenced = ({ override }: Alarm): boolean => override?.kind === 'silence';
           const groups: readonly [TextKey, Alarm[]][] = [
             ['firing', alarms.filter((alarm) => !isSilenced(alarm) && alarm.state === 'firing')],
             ['pending', alarms.filter((alarm) => !isSilenced(alarm) && alarm.state === 'pending')],
             ['silenced', alarms.filter(isSilenced)],
           ];
-          if (alarms.length === 0) return <Empty title={t('noAlarms')}>{t('noAlarmsText')}</Empty>;
-          return groups.map(
-            ([title, of]) =>
-              of.length > 0 && (
-                <Section key={title} title={t(title)} beside={<p class="beside">{of.length}</p>}>
+          return (
+            <>
+              {alarms.length === 0 && <Empty title={t('noAlarms')}>{t('noAlarmsText')}</Empty>}
+              {groups.map(
+                ([title, of]) =>
+                  of.length > 0 && (
+                    <Section key={title} title={t(title)} beside={<p class="beside">{of.length}</p>}>
+                      <ul class="alarms">
+                        {of.map((alarm) => (
+                          <AlarmEntry
+                            key={alarm.id}
+                            alarm={alarm}
+                            onOpen={mayChange ? (kind) => setOpen({ alarm, kind }) : undefined}
+                          />
+                        ))}
+                      </ul>
+                    </Section>
+                  ),
+              )}
+              {overrides.length > 0 && (
+                <Section title={t('overridesNow')} beside={<p class="beside">{overrides.length}</p>}>
                   <ul class="alarms">
-                    {of.map((alarm) => (
-                      <AlarmEntry
-                        key={alarm.id}
-                        alarm={alarm}
-                        onOpen={mayChange ? (kind) => setOpen({ alarm, kind }) : undefined}
+                    {overrides.map((override) => (
+                      <OverrideEntry
+                        key={override.id}
+                        override={override}
+                        onEnd={mayChange ? () => setEnding(override) : undefined}
                       />
                     ))}
                   </ul>
                 </Section>
-              ),
+              )}
+            </>
           );
         }}
       </Shown>
@@ -55,12 +79,12 @@ export function AlarmsPage(): JSX.Element {
         <OverrideDialog
           alarm={open.alarm}
           kind={open.kind}
-          onDone={() => {
-            setOpen(undefined);
-            asked.reload();
-          }}
+          onDone={done}
           onClose={() => setOpen(undefined)}
         />
+      )}
+      {ending !== undefined && (
+        <EndDialog override={ending} onDone={done} onClose={() => setEnding(undefined)} />
       )}
     </Page>
   );
@@ -116,6 +140,36 @@ function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | 
   );
 }
 
+/** Who has silenced or tuned what, whether it is an alarm now or not. */
+function OverrideEntry(props: { override: AlarmOverride; onEnd: (() => void) | undefined }): JSX.Element {
+  const { t } = useLanguage();
+  const { override, onEnd } = props;
+  const { of, kind, alerts } = override;
+  const what = alerts.length === 0 ? t('allAlerts') : alerts.join(', ');
+  return (
+    <li>
+      <p class="entry-head">
+        <strong>{of.name}</strong>
+        {alerts.length === 0 ? <span>{what}</span> : <code>{what}</code>}
+      </p>
+      <p class="sentence">
+        {t(kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
+          time: moment(new Date(override.until)),
+          who: override.by,
+          why: override.why,
+        })}
+      </p>
+      {onEnd !== undefined && (
+        <div class="row-actions">
+          <button type="button" onClick={onEnd}>
+            {t('endNow')} <span class="hidden">{`${of.name} ${what}`}</span>
+          </button>
+        </div>
+      )}
+    </li>
+  );
+}
+
 const LIMITS: Readonly<Record<string, TextKey>> = {
   above: 'limitAbove',
   after: 'limitAfter',
@@ -135,6 +189,51 @@ function morning(now: Date, days: number): Date {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, 8);
 }
 
+/** Posts what was asked for, once at a time, and keeps what the server has refused. */
+function usePost(onDone: () => void): {
+  readonly error: RequestError | undefined;
+  readonly isWorking: boolean;
+  readonly send: (path: string, body: unknown) => void;
+} {
+  const [error, setError] = useState<RequestError>();
+  const [isWorking, setWorking] = useState(false);
+  const send = (path: string, body: unknown): void => {
+    setWorking(true);
+    setError(undefined);
+    post(path, body)
+      .then(onDone)
+      .catch((refused: unknown) => {
+        setError(refused as RequestError);
+        setWorking(false);
+      });
+  };
+  return { error, isWorking, send };
+}
+
+function EndDialog(props: { override: AlarmOverride; onDone: () => void; onClose: () => void }): JSX.Element {
+  const { t } = useLanguage();
+  const { override } = props;
+  const [why, setWhy] = useState('');
+  const { error, isWorking, send } = usePost(props.onDone);
+  const end: EndOverride = { why };
+  return (
+    <Dialog
+      title={t('endTitle')}
+      action={t('doEnd')}
+      isWorking={isWorking}
+      onAction={() => send(`/api/alarm-overrides/${encodeURIComponent(override.id)}/end`, end)}
+      onClose={props.onClose}
+    >
+      <p>
+        <strong>{override.of.name}</strong> <code>{override.alerts.join(', ')}</code>
+      </p>
+      <p>{t('endWhat')}</p>
+      <WhyField value={why} onInput={setWhy} />
+      {error !== undefined && <Failure error={error} />}
+    </Dialog>
+  );
+}
+
 function OverrideDialog(props: {
   alarm: Alarm;
   kind: Override;
@@ -147,21 +246,13 @@ function OverrideDialog(props: {
   const [end, setEnd] = useState(0);
   const [why, setWhy] = useState('');
   const [limits, setLimits] = useState(alarm.limits);
-  const [error, setError] = useState<RequestError>();
-  const [isWorking, setWorking] = useState(false);
+  const { error, isWorking, send } = usePost(props.onDone);
   const until = ENDS[end]![1](new Date());
 
   const change = (): void => {
-    setWorking(true);
-    setError(undefined);
     const silence: SilenceAlarm = { until: until.toISOString(), why };
     const tune: TuneAlarm = { ...silence, limits };
-    post(`/api/alarms/${encodeURIComponent(alarm.id)}/${kind}`, kind === 'tune' ? tune : silence)
-      .then(props.onDone)
-      .catch((refused: unknown) => {
-        setError(refused as RequestError);
-        setWorking(false);
-      });
+    send(`/api/alarms/${encodeURIComponent(alarm.id)}/${kind}`, kind === 'tune' ? tune : silence);
   };
   return (
     <Dialog

@@ -20,6 +20,7 @@ const ACTIONS: Readonly<Record<AuditRecord['action'], TextKey>> = {
   'replay-changed': 'actionReplayChanged',
   'alarm-silenced': 'actionAlarmSilenced',
   'alarm-tuned': 'actionAlarmTuned',
+  'alarm-override-ended': 'actionOverrideEnded',
   refused: 'actionRefused',
 };
 
