@@ -69,11 +69,12 @@ export function readAlertOverrides(annotations: Readonly<Record<string, string>>
 }
 
 /**
- * The server-side apply patch (`application/apply-patch+yaml`) that sets the annotation, or takes it away where there
- * are no overrides, and nothing else. Send it with fieldManager=`alertOverrideManager` and force=true.
+ * The server-side apply patch (`application/apply-patch+yaml`) that sets the annotation, and nothing else. Send it with
+ * fieldManager=`alertOverrideManager` and force=true.
  *
  * @param resource as it was read: by its uid the patch makes no resource that was deleted meanwhile, and by its
  *   resourceVersion, where one is given, it is refused (409) where anything of it has changed
+ * @param overrides undefined takes the annotation away, as far as this field manager has set it
  */
 export function alertOverridesPatch(
   resource: {
@@ -83,10 +84,10 @@ export function alertOverridesPatch(
     readonly uid: string;
     readonly resourceVersion?: string | undefined;
   },
-  overrides: readonly AlertOverride[],
+  overrides: readonly AlertOverride[] | undefined,
 ): object {
   const { kind, name, namespace, uid, resourceVersion } = resource;
-  const annotations = overrides.length === 0 ? {} : { [alertOverrideAnnotation]: JSON.stringify(overrides) };
+  const annotations = overrides === undefined ? {} : { [alertOverrideAnnotation]: JSON.stringify(overrides) };
   const version = resourceVersion === undefined ? {} : { resourceVersion };
   return { apiVersion, kind, metadata: { name, namespace, uid, ...version, annotations } };
 }

@@ -171,7 +171,7 @@ describe('effective alerts', () => {
       metadata: { annotations: Record<string, string> };
     };
     expect(readAlertOverrides(metadata.annotations)).to.deep.equal({ overrides: [override, override] });
-    expect(alertOverridesPatch({ ...resource, resourceVersion: '7' }, [])).to.deep.equal({
+    expect(alertOverridesPatch({ ...resource, resourceVersion: '7' }, undefined)).to.deep.equal({
       apiVersion,
       kind: 'IntegrationFlow',
       metadata: { name: 'phw', namespace: 'hospital', uid: '1', resourceVersion: '7', annotations: {} },

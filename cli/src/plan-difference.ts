@@ -59,8 +59,11 @@ export interface PlanDifference {
 
 type Resource = Hub | IntegrationFlow | Destination;
 
-/** The kinds that the operator makes for stages. */
-const madeTypes = [
+/**
+ * The kinds that the operator makes for stages. The console's Role and its binding, which are always the same, are left
+ * out: whoever may not read Roles can hold manifests against a cluster all the same.
+ */
+const madeTypes: readonly ResourceType[] = [
   resourceTypes.serviceAccount,
   resourceTypes.configMap,
   resourceTypes.networkPolicy,
@@ -144,6 +147,7 @@ interface Cluster {
   readonly scaled: ReadonlySet<string>;
   readonly image: string;
   readonly command: readonly string[];
+  readonly consoleCommand: readonly string[];
 }
 
 const nameOf = ({ kind, metadata }: { kind: string; metadata: { name: string } }): string =>
@@ -206,24 +210,35 @@ async function autoscaled(client: ApiClient, namespace: string): Promise<Set<str
   }
 }
 
-interface PodTemplate {
-  readonly template?: {
-    readonly spec?: {
-      readonly containers?: readonly { readonly image?: string; readonly command?: string[] }[];
-    };
-  };
+interface Container {
+  readonly image?: string;
+  readonly command?: string[];
 }
 
-/** The image and program that the operator was installed with, read off what it has made. */
+interface PodTemplate {
+  readonly template?: { readonly spec?: { readonly containers?: readonly Container[] } };
+}
+
+/** The image and programs that the operator was installed with, read off what it has made. */
 function program(
   made: readonly Rendered[],
   hub: Hub | undefined,
-): { readonly image: string; readonly command: readonly string[] } {
-  const deployment = made.find(({ type }) => type === resourceTypes.deployment)?.object;
-  const [container] = (deployment?.spec as PodTemplate | undefined)?.template?.spec?.containers ?? [];
+): Pick<Cluster, 'image' | 'command' | 'consoleCommand'> {
+  const container = (isConsole: boolean): Container | undefined => {
+    const deployment = made.find(
+      ({ type, object }) =>
+        type === resourceTypes.deployment && (object.metadata.name === 'console') === isConsole,
+    )?.object;
+    return (deployment?.spec as PodTemplate | undefined)?.template?.spec?.containers?.[0];
+  };
+  const [worker, console] = [container(false), container(true)];
   // What its Hub names is not the operator's own.
-  const image = hub?.spec.workers.image === undefined ? container?.image : undefined;
-  return { image: image ?? '(the operator’s own)', command: container?.command ?? [] };
+  const image = hub?.spec.workers.image === undefined ? (worker ?? console)?.image : undefined;
+  return {
+    image: image ?? '(the operator’s own)',
+    command: worker?.command ?? [],
+    consoleCommand: console?.command ?? [],
+  };
 }
 
 function resourceChanges(live: readonly KubeObject[], applied: readonly KubeObject[]): Change[] {
@@ -274,19 +289,20 @@ async function objectChanges(cluster: Cluster): Promise<Change[]> {
 }
 
 function rendered(cluster: Cluster, resource: KubeObject, stage: Stage): Rendered[] {
-  const { after, hub, image, command } = cluster;
+  const { after, hub, image, command, consoleCommand } = cluster;
   const { kind, metadata } = resource;
   const service =
     kind === 'IntegrationFlow' ? after.flows.get(metadata.name)?.spec.listener.service : undefined;
-  return renderStage({
+  const all = renderStage({
     stage,
     hub,
     ...(stage.role === 'listener' && service !== undefined && { service }),
     // One that is yet to be made has no uid.
     owner: { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? 'unknown' },
     image,
-    command,
+    command: stage.role === 'console' ? consoleCommand : command,
   });
+  return all.filter(({ type }) => madeTypes.includes(type));
 }
 
 async function objectChange(cluster: Cluster, { type, object }: Rendered): Promise<Change[]> {

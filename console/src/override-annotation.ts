@@ -97,6 +97,10 @@ export class OverrideAnnotation implements OverrideStore {
         const overrides = change(readAlertOverrides(annotations).overrides);
         const read = { kind, name, namespace: this.#namespace, uid, resourceVersion };
         await api.apply(subject, alertOverridesPatch(read, overrides));
+        // Only what is this field manager's own can it take away: so an empty one is made its own first.
+        if (overrides.length === 0) {
+          await api.apply(subject, alertOverridesPatch({ ...read, resourceVersion: undefined }, undefined));
+        }
         return overrides;
       } catch (error) {
         if (error instanceof ConsoleError) throw error;

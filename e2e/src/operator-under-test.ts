@@ -69,6 +69,8 @@ export interface Audited {
 
 const versions: Readonly<Record<string, string>> = {
   Deployment: 'apps/v1',
+  Role: 'rbac.authorization.k8s.io/v1',
+  RoleBinding: 'rbac.authorization.k8s.io/v1',
   PodDisruptionBudget: 'policy/v1',
   NetworkPolicy: 'networking.k8s.io/v1',
   Hub: apiVersion,
@@ -86,6 +88,7 @@ export class ClusterUnderTest {
   readonly directory: string;
   readonly #objects: KubernetesObjectApi;
   readonly #operators: OperatorUnderTest[] = [];
+  #kubeconfigs = 0;
 
   private constructor(
     api: ApiServer | undefined,
@@ -236,9 +239,13 @@ export class ClusterUnderTest {
     );
   }
 
-  /** A kubeconfig with a token of the operator's own ServiceAccount. */
-  async #operatorKubeconfig(server?: string): Promise<string> {
-    const token = await this.kubectl('create', 'token', 'integration-hub-operator', '-n', operatorNamespace);
+  /**
+   * A kubeconfig with a token of a ServiceAccount.
+   *
+   * @param server another address of the API server
+   */
+  async accountKubeconfig(namespace: string, account: string, server?: string): Promise<string> {
+    const token = await this.kubectl('create', 'token', account, '-n', namespace);
     const admin = new KubeConfig();
     admin.loadFromFile(this.kubeconfig);
     const own = admin.getCurrentCluster()!;
@@ -246,7 +253,7 @@ export class ClusterUnderTest {
       server === undefined
         ? { server: own.server, 'certificate-authority-data': own.caData }
         : { server, 'insecure-skip-tls-verify': true };
-    const file = join(this.directory, `operator-${this.#operators.length}.kubeconfig`);
+    const file = join(this.directory, `${namespace}-${account}-${++this.#kubeconfigs}.kubeconfig`);
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
@@ -270,7 +277,7 @@ export class ClusterUnderTest {
     server?: string,
     environment: NodeJS.ProcessEnv = {},
   ): Promise<OperatorUnderTest> {
-    const kubeconfig = await this.#operatorKubeconfig(server);
+    const kubeconfig = await this.accountKubeconfig(operatorNamespace, 'integration-hub-operator', server);
     const operator = new OperatorUnderTest(kubeconfig, args, environment);
     this.#operators.push(operator);
     await operator.started();

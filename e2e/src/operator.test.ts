@@ -6,14 +6,17 @@ import { MockReceiver, WorkerProcess } from '@integration-hub/cli';
 import {
   alertOverrideAnnotation,
   alertOverrideManager,
+  type AlertOverride,
   type Stage,
   type WorkerConfiguration,
 } from '@integration-hub/api';
-import { TopicAdmin } from '@integration-hub/kafka';
+import type { Alarms, Problem } from '@integration-hub/console/api';
+import { freePort, TopicAdmin } from '@integration-hub/kafka';
 import { samples } from './flows.js';
 import { Hospital } from './hospital.js';
 import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
+import { OperatorConsole } from './operator-console.js';
 import {
   ClusterUnderTest,
   TroublesomeProxy,
@@ -607,6 +610,134 @@ describe('operator', function () {
     });
   });
 
+  describe('lets the console silence alarms', () => {
+    const ns = 'nightshift';
+    const rules = 'phw-flow-alerts';
+    const overrides = async (): Promise<AlertOverride[] | undefined> => {
+      const found = await cluster.get('IntegrationFlow', ns, 'phw');
+      const value = found?.metadata.annotations?.[alertOverrideAnnotation];
+      return value === undefined ? undefined : (JSON.parse(value) as AlertOverride[]);
+    };
+    const isWatched = async (alert: string): Promise<boolean> =>
+      JSON.stringify((await cluster.get('PrometheusRule', ns, rules))?.spec).includes(alert);
+    const soon = (): string => new Date(Date.now() + 3_600_000).toISOString();
+    let console: OperatorConsole;
+
+    before(async () => {
+      await cluster.apply(prometheusRules);
+      await cluster.hub(ns);
+      await cluster.apply(destination(ns, 'mpi'), flow(ns, 'phw', { port: 2575, mapping: 'phw' }));
+      await cluster.kubectl(
+        ...['patch', 'hub', 'hub', '-n', ns, '--type=merge', '-p'],
+        JSON.stringify({ spec: { console: {} } }),
+      );
+      await until('its binding is there', () => exists('RoleBinding', ns, 'console'), 40_000);
+      await until('its Deployment is there', () => exists('Deployment', ns, 'console'), 40_000);
+      await until('there are rules', () => isWatched('IntegrationHubBacklogAge'), 60_000);
+      console = await OperatorConsole.start(cluster, ns, await freePort());
+    });
+    after(() => console.stop());
+
+    it('by the annotation of the resource, and nothing else of it', async () => {
+      const before = (await cluster.get('IntegrationFlow', ns, 'phw'))!;
+      const by = { until: soon(), by: 'Ann', why: 'on the phone' };
+      const annotation = JSON.stringify({ ...by, silence: ['deadLetters'] });
+      await cluster.kubectl('annotate', 'iflow', 'phw', '-n', ns, `${alertOverrideAnnotation}=${annotation}`);
+      const body = { until: soon(), why: 'the MPI is moved' };
+      const answer = await console.post('/api/alarms/IntegrationFlow.phw.backlogAge/silence', body);
+      expect(answer).to.have.property('overrides');
+      await until('its rule is gone', async () => !(await isWatched('BacklogAge')), repairMs);
+      expect(await isWatched('BacklogSize')).to.equal(true);
+      await cluster.awaitReason(['IntegrationFlow', ns, 'phw'], 'Alerting', 'Silenced');
+      const [ann, own] = (await overrides())!;
+      expect(ann).to.deep.equal({ ...by, silence: ['deadLetters'] });
+      expect(own).to.deep.include({ ...body, silence: ['backlogAge'] });
+      const { spec, metadata } = (await cluster.get('IntegrationFlow', ns, 'phw'))!;
+      const left = { ...metadata.annotations };
+      delete left[alertOverrideAnnotation];
+      expect([spec, left, metadata.finalizers]).to.deep.equal([
+        before.spec,
+        before.metadata.annotations ?? {},
+        before.metadata.finalizers,
+      ]);
+    });
+
+    it('and ends what anybody has said', async () => {
+      const [ann, own] = (await console.alarms()).overrides.sort((a, b) => (a.by < b.by ? -1 : 1));
+      expect([ann!.by, own!.alerts]).to.deep.equal(['Ann', ['backlogAge']]);
+      await console.post(`/api/alarm-overrides/${own!.id}/end`, { why: 'it is done' });
+      await until('its rule is back', () => isWatched('BacklogAge'), repairMs);
+      await console.post(`/api/alarm-overrides/${ann!.id}/end`, { why: 'it is done' });
+      expect(await overrides()).to.equal(undefined);
+      expect((await console.alarms()).overrides).to.deep.equal([]);
+      await until(
+        'Alerting is gone',
+        async () => {
+          return (await cluster.condition('IntegrationFlow', ns, 'phw', 'Alerting')) === undefined;
+        },
+        repairMs,
+      );
+    });
+
+    it('also at once, of the Hub and its destinations, whatever the operator writes meanwhile', async () => {
+      const body = { until: soon(), why: 'all is moved' };
+      const subjects = ['Hub.hub.notReady', 'Destination.mpi.notReady', 'Destination.mpi.backlogAge'];
+      await Promise.all(subjects.map((id) => console.post(`/api/alarms/${id}/silence`, body)));
+      const silenced = (await console.alarms()).overrides.map(({ of, alerts }) =>
+        [of.name, ...alerts].join(),
+      );
+      expect(silenced.sort()).to.deep.equal(['hub,notReady', 'mpi,backlogAge', 'mpi,notReady']);
+      await cluster.awaitReason(['Hub', ns, 'hub'], 'Alerting', 'Silenced');
+      await cluster.awaitReason(['Destination', ns, 'mpi'], 'Alerting', 'Silenced');
+    });
+
+    it('with a Role that allows nothing else', async () => {
+      const account = `system:serviceaccount:${ns}:console`;
+      const list = ['auth', 'can-i', '--list', '--no-headers', `--as=${account}`, '-n'];
+      const [own, elsewhere] = await Promise.all(
+        [ns, 'hospital'].map(async (namespace) =>
+          (await cluster.kubectl(...list, namespace))
+            .split('\n')
+            .filter((line) => line.includes('integrationhub')),
+        ),
+      );
+      const rows = ['destinations', 'hubs', 'integrationflows'].map((plural) => [
+        `${plural}.integrationhub.dev`,
+        '[get patch]',
+      ]);
+      expect(own!.map((line) => line.split(/ +\[\] +\[\] +/)).sort()).to.deep.equal(rows);
+      expect(elsewhere).to.deep.equal([]);
+      expect(await cluster.kubectl(...list, ns)).not.to.match(/secrets|configmaps|pods|deployments/);
+    });
+
+    it('and says who must help where it has none, until that is repaired', async () => {
+      const pause = 'integrationhub.dev/paused';
+      await cluster.kubectl('annotate', 'hub', 'hub', '-n', ns, `${pause}=true`);
+      await cluster.awaitReason(['Hub', ns, 'hub'], 'Paused', 'Annotated');
+      await cluster.kubectl('delete', 'role,rolebinding', 'console', '-n', ns);
+      const body = { until: soon(), why: 'try it' };
+      const silence = (): Promise<Alarms | Problem> =>
+        console.post('/api/alarms/IntegrationFlow.phw.backlogAge/silence', body);
+      const isRefused = async (): Promise<boolean> => {
+        const answer = await silence();
+        return 'code' in answer && answer.code === 'CLUSTER_REFUSED';
+      };
+      await until('it is refused', isRefused, 20_000);
+      await cluster.kubectl('annotate', 'hub', 'hub', '-n', ns, `${pause}-`);
+      await until('it may again', async () => !(await isRefused()), 20_000);
+    });
+
+    it('as long as the Hub has a console', async () => {
+      await cluster.kubectl(
+        ...['patch', 'hub', 'hub', '-n', ns, '--type=json', '-p'],
+        JSON.stringify([{ op: 'remove', path: '/spec/console' }]),
+      );
+      for (const kind of ['Role', 'RoleBinding', 'ServiceAccount', 'Deployment']) {
+        await until(`the ${kind} is gone`, async () => !(await exists(kind, ns, 'console')), 20_000);
+      }
+    });
+  });
+
   describe('deletes', () => {
     const ns = 'farewell';
     const workers: WorkerProcess[] = [];
@@ -910,6 +1041,11 @@ describe('operator', function () {
           },
         ),
       );
+      // What the console is given, which the operator must have itself, and does not use.
+      const group = 'integrationhub.dev';
+      for (const resource of ['hubs', 'integrationflows', 'destinations'])
+        granted.delete(`get ${resource} ${group}`);
+      granted.delete(`patch hubs ${group}`);
       // Server-side apply that makes an object is audited as a patch, and needs create all the same.
       const made = [...granted].filter(
         (one) => one.startsWith('create ') && used.has(one.replace('create', 'patch')),

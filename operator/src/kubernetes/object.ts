@@ -58,6 +58,8 @@ export const resourceTypes = {
   service: namespaced('v1', 'Service', 'services'),
   configMap: namespaced('v1', 'ConfigMap', 'configmaps'),
   serviceAccount: namespaced('v1', 'ServiceAccount', 'serviceaccounts'),
+  role: namespaced('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
+  roleBinding: namespaced('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
   disruptionBudget: namespaced('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
   networkPolicy: namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
   autoscaler: namespaced('autoscaling/v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),

@@ -55,12 +55,13 @@ export async function applyAlerts(
 function findingOf([problem]: readonly string[], overrides: readonly AlertOverride[]): Finding | undefined {
   const type = 'Alerting';
   if (problem !== undefined) return { type, status: 'False', reason: 'Invalid', message: problem };
-  const last = overrides.at(-1);
-  if (last === undefined) return undefined;
-  const isSilence = last.silence !== undefined;
-  const what = isSilence ? (last.silence === true ? 'All alerts are' : `${last.silence!.join(', ')}:`) : '';
-  const message = isSilence
-    ? `${what} silenced until ${last.until} by ${last.by}.`
-    : `Thresholds are tuned until ${last.until} by ${last.by}.`;
-  return { type, status: 'True', reason: isSilence ? 'Silenced' : 'Tuned', message };
+  if (overrides.length === 0) return undefined;
+  const reason = overrides.some(({ silence }) => silence !== undefined) ? 'Silenced' : 'Tuned';
+  return { type, status: 'True', reason, message: overrides.map(sentenceOf).join(' ') };
+}
+
+function sentenceOf({ silence, until, by }: AlertOverride): string {
+  if (silence === undefined) return `Thresholds are tuned until ${until} by ${by}.`;
+  const what = silence === true ? 'All alerts are' : `${silence.join(', ')}:`;
+  return `${what} silenced until ${until} by ${by}.`;
 }

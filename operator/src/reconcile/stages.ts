@@ -2,7 +2,7 @@
 import type { Hub, IntegrationFlow, Stage } from '@integration-hub/api';
 import type { HubKafka } from '../hub-kafka.js';
 import { fieldManager } from '../kubernetes/api-client.js';
-import { resourceTypes, type KubeObject } from '../kubernetes/object.js';
+import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import { annotations } from '../render/names.js';
 import { renderStage, type Rendered } from '../render/stage-objects.js';
 import { isAutoscaled, ownedObjects, runningConfigurations, type Subject, type World } from './world.js';
@@ -39,7 +39,8 @@ export async function applyStages(world: World, input: StagesInput): Promise<voi
     // What runs already with this configuration is repaired all the same.
     if (!topicsReady && !isUnchanged(world, rendered)) continue;
     // The Deployment last: its pods want the others.
-    await Promise.all(rendered.slice(0, -1).map((one) => world.applier.apply(one)));
+    const allowed = rendered.slice(0, -1).filter(({ type }) => !isWithheld(world, type));
+    await Promise.all(allowed.map((one) => world.applier.apply(one)));
     await world.applier.apply(withoutScaledReplicas(world, rendered.at(-1)!));
   }
   const idle = idleStages(world, input, kafka, planned);
@@ -81,6 +82,12 @@ function idleStages(
   );
   const names = ownedObjects(world, subject.key).map(({ object }) => object.metadata.name);
   return new Set(names.filter((name) => !planned.has(name) && !busy.some(({ stage }) => stage === name)));
+}
+
+/** Where the operator was not given Roles, the console does without: it says so when an alarm is silenced. */
+function isWithheld(world: World, type: ResourceType): boolean {
+  const isAccess = type === resourceTypes.role || type === resourceTypes.roleBinding;
+  return isAccess && world.caches.get(type)!.denied;
 }
 
 function isUnchanged(world: World, rendered: readonly Rendered[]): boolean {

@@ -56,6 +56,8 @@ export const ownedTypes: readonly ResourceType[] = [
   resourceTypes.disruptionBudget,
   resourceTypes.networkPolicy,
   resourceTypes.configMap,
+  resourceTypes.roleBinding,
+  resourceTypes.role,
   resourceTypes.serviceAccount,
 ];
 

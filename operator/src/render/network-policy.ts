@@ -3,10 +3,13 @@ import type { Stage } from '@integration-hub/api';
 import type { Plain } from '../kubernetes/object.js';
 import { selectorLabels } from './names.js';
 
+/** As its Service has it, and as it mostly has behind that. */
+const apiServerPorts = [443, 6443];
+
 /**
  * What a stage's pods may be sent and may send: in, MLLP from anywhere (a listener's; hospitals are outside the
  * cluster) and metrics from pods; out, names, Kafka, a sender's receiver, an archivist's PostgreSQL, where telemetry
- * goes, and what the console asks: workers, PostgreSQL, the identity provider. By port, for the addresses behind names can't be written into a policy. Kubelet's probes are always let in.
+ * goes, and what the console asks: workers, PostgreSQL, the identity provider, the API server. By port, for the addresses behind names can't be written into a policy. Kubelet's probes are always let in.
  */
 export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
   const { configuration, ports } = stage;
@@ -22,6 +25,7 @@ export function networkPolicySpec(stage: Stage): Plain<V1NetworkPolicySpec> {
     const { archive, health, login, notifier } = configuration;
     const reached = [
       health.httpPort,
+      ...apiServerPorts,
       ...(archive ? [archive.database.port] : []),
       ...(login ? [Number(new URL(login.issuer).port || 443)] : []),
       ...(notifier.email ? [notifier.email.port] : []),

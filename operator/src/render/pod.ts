@@ -30,7 +30,8 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
   const secrets = (stage.secrets ?? []).map((secret, index) => ({ ...secret, volume: `secret-${index}` }));
   return {
     serviceAccountName: stage.name,
-    automountServiceAccountToken: false,
+    // Who speaks with the API server; its token ends within hours and is renewed.
+    automountServiceAccountToken: role === 'console',
     // Their variables would name every Service of the namespace.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: stopSeconds + 2 * leaveSeconds,

@@ -248,8 +248,19 @@ describe('rendering of a stage', () => {
     expect(labels).to.include(at(workers, 'spec.selector'));
     const tcp = (port: number): object => ({ protocol: 'TCP', port });
     const egress = at(find(one, 'NetworkPolicy'), 'spec.egress') as object[];
-    expect(egress.at(-1)).to.deep.equal({ ports: [tcp(9001), tcp(8443)] });
+    expect(egress.at(-1)).to.deep.equal({ ports: [tcp(9001), tcp(443), tcp(6443), tcp(8443)] });
+    const resources = ['hubs', 'integrationflows', 'destinations'];
+    expect(at(find(one, 'Role'), 'rules')).to.deep.equal([
+      { apiGroups: ['integrationhub.dev'], resources, verbs: ['get', 'patch'] },
+    ]);
+    const binding = find(one, 'RoleBinding');
+    expect(at(binding, 'roleRef.name')).to.equal('console');
+    expect(at(binding, 'subjects')).to.deep.equal([
+      { kind: 'ServiceAccount', name: 'console', namespace: 'hospital' },
+    ]);
+    expect(at(find(one, 'ServiceAccount'), 'automountServiceAccountToken')).to.equal(false);
     const deployment = find(one, 'Deployment');
+    expect(at(deployment, `${pod}.automountServiceAccountToken`)).to.equal(true);
     expect(at(deployment, 'spec.replicas')).to.equal(1);
     expect(at(deployment, `${pod}.volumes.2.secret`)).to.include({ secretName: 'oidc' });
     expect(at(deployment, `${pod}.containers.0.securityContext.readOnlyRootFilesystem`)).to.equal(true);

@@ -13,6 +13,7 @@ import {
   type StageConfiguration,
 } from '@integration-hub/api';
 import { resourceTypes, type KubeObject, type Plain, type ResourceType } from '../kubernetes/object.js';
+import { consoleAccess } from './console-access.js';
 import { networkPolicySpec } from './network-policy.js';
 import { annotations, hashOf, selectorLabels, stageLabels, workerSelector } from './names.js';
 import { podSpec } from './pod.js';
@@ -43,7 +44,8 @@ export interface Rendered {
 
 /**
  * Renders a stage: ServiceAccount, ConfigMap, NetworkPolicy, PodDisruptionBudget, for a listener and the console a
- * Service, and last the Deployment. All have the stage's name, but for the Service by which the console finds workers.
+ * Service, for the console a Role with its binding, and last the Deployment. All have the stage's name, but for the
+ * Service by which the console finds workers.
  */
 export function renderStage(input: RenderInput): Rendered[] {
   const { stage } = input;
@@ -55,7 +57,10 @@ export function renderStage(input: RenderInput): Rendered[] {
     made(input, resourceTypes.disruptionBudget, { spec: disruptionBudgetSpec(stage) }),
   ];
   if (stage.ports.length > 0) rendered.push(service(input));
-  if (stage.role === 'console') rendered.push(allWorkers(input));
+  if (stage.role === 'console') {
+    rendered.push(allWorkers(input));
+    for (const { type, content } of consoleAccess(stage)) rendered.push(made(input, type, content));
+  }
   rendered.push(
     made(input, resourceTypes.deployment, {
       spec: deploymentSpec(
