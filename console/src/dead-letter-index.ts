@@ -65,6 +65,11 @@ export class DeadLetterIndex {
     return found === undefined ? 0 : found.letters.size + found.more;
   }
 
+  /** Whether a letter is known to be open; one that is not known may be handled, too old to be kept here, or gone. */
+  isOpen(owner: string, id: string): boolean {
+    return this.#isCaughtUp && this.#owners.get(owner)?.letters.has(id) === true;
+  }
+
   get isComplete(): boolean {
     return this.#isCaughtUp;
   }

@@ -1,11 +1,14 @@
 /** Dead letters: listed, shown, corrected, replayed, dropped. */
-import type { ConsoleConfiguration, DeadLetterAction } from '@integration-hub/api';
+import { type ConsoleConfiguration, type DeadLetterAction, deadLetterTopic } from '@integration-hub/api';
 import {
   type CorrectedLetter,
   type DeadLetter as Letter,
   DeadLetterBox,
   type Handling,
+  type KafkaConnection,
   type Obstacle,
+  readLetter,
+  RecordReader,
 } from '@integration-hub/kafka';
 import { errorShape, type Log } from '@integration-hub/workers';
 import type { FastifyInstance } from 'fastify';
@@ -32,6 +35,9 @@ export interface DeadLetterParts {
   readonly audit: Audit;
   readonly watch: Watch;
 }
+
+/** Nobody at a page waits for longer. */
+const readTimeoutMs = 15_000;
 
 const hints: Readonly<Record<Obstacle['code'], string>> = {
   TRUNCATED: '',
@@ -60,7 +66,10 @@ export function registerDeadLetters(api: FastifyInstance, parts: DeadLetterParts
     '/api/dead-letters/:owner/:partition/:offset',
     async ({ params: { owner, partition, offset }, user }): Promise<DeadLetterDetail> => {
       const id = deadLetterId.parse(`${owner}/${partition}/${offset}`);
-      const [letter] = await withBox(parts, (box) => box.read({ ids: [id] }));
+      const letter = watch.deadLetters.isOpen(owner, id)
+        ? await openLetter(parts, owner, Number(partition), BigInt(offset))
+        : // What was done with it stands anywhere behind it.
+          (await withBox(parts, (box) => box.read({ ids: [id] })))[0];
       if (letter === undefined) throw noLetter();
       const { mark } = letter;
       const handled = mark && { action: mark.action, who: mark.who, why: mark.why, at: mark.time };
@@ -170,20 +179,51 @@ async function handle(
   return { done, refused };
 }
 
+/**
+ * A letter that nothing was done with yet, read from its place alone.
+ *
+ * @returns undefined where Kafka keeps it no more
+ * @throws ConsoleError KAFKA_AWAY
+ */
+function openLetter(
+  parts: DeadLetterParts,
+  owner: string,
+  partition: number,
+  offset: bigint,
+): Promise<Letter | undefined> {
+  return inKafka(parts, async (connection, namespace) => {
+    const topic = deadLetterTopic(namespace, owner);
+    const reader = await RecordReader.open({ connection, topic, timeoutMs: readTimeoutMs });
+    try {
+      const [record] = await reader.read(new Map([[partition, [offset]]]));
+      return record && readLetter(owner, record, new Map());
+    } finally {
+      await reader.close();
+    }
+  });
+}
+
 /** @throws ConsoleError KAFKA_AWAY */
-async function withBox<T>(
-  { configuration, log }: DeadLetterParts,
-  work: (box: DeadLetterBox) => Promise<T>,
-): Promise<T> {
-  const { kafka, namespace } = configuration;
-  const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console-dead-letters' };
-  try {
+function withBox<T>(parts: DeadLetterParts, work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
+  return inKafka(parts, async (connection, namespace) => {
     const box = await DeadLetterBox.open(connection, namespace);
     try {
       return await work(box);
     } finally {
       await box.close();
     }
+  });
+}
+
+/** @throws ConsoleError KAFKA_AWAY */
+async function inKafka<T>(
+  { configuration, log }: DeadLetterParts,
+  work: (connection: KafkaConnection, namespace: string) => Promise<T>,
+): Promise<T> {
+  const { kafka, namespace } = configuration;
+  const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console-dead-letters' };
+  try {
+    return await work(connection, namespace);
   } catch (error) {
     if (error instanceof ConsoleError) throw error;
     log.warn('dead letters could not be worked on', errorShape(error));
