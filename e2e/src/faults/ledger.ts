@@ -114,6 +114,11 @@ export class Ledger {
     return this.#delivered;
   }
 
+  /** Messages that are acknowledged and have not arrived. */
+  get awaitedCount(): number {
+    return this.#awaited.size;
+  }
+
   /** Whether all has arrived that had been acknowledged by then, in milliseconds of a monotonic clock. */
   hasArrived(acknowledgedBy = Infinity): boolean {
     const [oldest] = this.#awaited.values();

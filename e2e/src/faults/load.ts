@@ -35,6 +35,11 @@ export interface SenderOptions {
 
 /** How much of what it should have sent meanwhile a sender makes good after waiting, in milliseconds. */
 const MOST_BEHIND = 1_000;
+/**
+ * Acknowledged messages that have yet to arrive, beyond which no sender goes on: on a machine that is too slow for the
+ * load each fault would else begin with more to make up for than the one before.
+ */
+const MOST_AWAITED = 2_500;
 
 /**
  * A sending system: sends numbered messages one after another, and one that was not acknowledged again, until it is.
@@ -59,6 +64,7 @@ export class LoadSender {
     while (!this.#stopped) {
       due = Math.max(due, performance.now() - MOST_BEHIND);
       await sleep(Math.max(0, due - performance.now()));
+      while (ledger.awaitedCount > MOST_AWAITED) await sleep(100);
       due += paceMs;
       this.#number += 1;
       const controlId = `${name}-${this.#number}`;
