@@ -41,6 +41,7 @@ export class KafkaCluster {
   readonly #directory: string;
   readonly #jars: string;
   readonly #processes = new Map<number, ChildProcess>();
+  readonly #starting = new Map<number, Promise<void>>();
   #stopped = false;
 
   private constructor(network: ZoneNetwork, directory: string, jars: string) {
@@ -91,18 +92,28 @@ export class KafkaCluster {
 
   /** From here on no file of a node may grow: its writes fail (setrlimit(2), EFBIG), as on a disk that is full. */
   async fillDisk(id: number): Promise<void> {
+    if (!this.isRunning(id)) return;
     const { pid } = this.#processes.get(id)!;
     await promisify(execFile)('prlimit', ['--pid', String(pid), '--fsize=0']);
   }
 
-  /** Starts a node that does not run, on what it has on its disk; nothing where the cluster has been stopped. */
+  /**
+   * Starts a node that does not run, on what it has on its disk; nothing where the cluster has been stopped. Of two
+   * faults at a time both may want to, at the same moment.
+   */
   async startNode(id: number): Promise<void> {
+    const starting = this.#starting.get(id) ?? this.#startNode(id).finally(() => this.#starting.delete(id));
+    this.#starting.set(id, starting);
+    await starting;
+  }
+
+  async #startNode(id: number): Promise<void> {
     if (this.isRunning(id)) return;
     const { role, place } = KAFKA_NODES.find((node) => node.id === id)!;
     const log = await open(join(this.#directory, `${id}.log`), 'a');
     const [command, ...words] = this.#network.within(place);
     const archive = await this.#classArchive();
-    // A fault that was left in the middle may still want it.
+    // A fault that was left in the middle may still want the node.
     if (this.#stopped) {
       await log.close();
       return;

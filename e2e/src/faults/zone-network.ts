@@ -88,7 +88,8 @@ export class ZoneNetwork {
       );
       return;
     }
-    await this.#tc(`qdisc add dev ${zone} clsact`, this.#switch);
+    // It is there already where something else ails the zone, too.
+    await this.#tc(`qdisc replace dev ${zone} clsact`, this.#switch);
     // What is lost is sent to a device that leads nowhere: an action to drop is not in every kernel. By the number
     // of each packet (IP's identification, which grows by one a packet) one loss is never the loss of its repetition.
     const match = ailment === 'lossy' ? 'u16 0x0000 0x000f at 4' : 'u32 0 0';
