@@ -52,7 +52,11 @@ describe('the ledger of the fault machine', () => {
     ledger.acknowledged('a-2');
     expect(ledger.hasArrived()).to.equal(false);
     expect(ledger.hasArrived(performance.now() - 60_000)).to.equal(true);
+    expect(ledger.awaitedCount).to.equal(1);
+    expect(ledger.findings(false).lost, 'while the run goes on').to.deep.equal([]);
+    expect(ledger.findings().lost).to.deep.equal(['a-2']);
     ledger.arrived('a-2', bytes);
+    expect(ledger.awaitedCount).to.equal(0);
     expect(ledger.hasArrived()).to.equal(true);
   });
 });
