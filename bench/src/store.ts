@@ -154,9 +154,9 @@ function searchesOver(messages: number, since: number): Record<string, (archive:
   const patient = (): string => madePatient(random(messages / ofOnePatient));
   const messageType = 'ADT^A40';
   const page =
-    (make: () => Omit<MessageSearch, 'limit'>, limit = 20) =>
+    (make: () => Omit<MessageSearch, 'limit'>) =>
     async (archive: Archive): Promise<void> => {
-      const found = await archive.search({ ...make(), limit });
+      const found = await archive.search({ ...make(), limit: 20 });
       const roads = await archive.roads(found);
       if (found.length > 0 && roads.length < found.length) throw new Error('a message has no road');
     };
@@ -165,10 +165,6 @@ function searchesOver(messages: number, since: number): Record<string, (archive:
     'a test patient': page(() => ({ patient: frequentPatient })),
     'control id': page(() => ({ controlId: controlId(random(messages)) })),
     'correlation id': page(() => ({ correlationId: madeId(random(messages)) })),
-    '100 correlation ids': page(
-      () => ({ correlationIds: Array.from({ length: 100 }, () => madeId(random(messages))) }),
-      100,
-    ),
     time: page(() => ({ until: time() })),
     'an hour': page(hour),
     'flow and hour': page(() => ({ flow: flow(), ...hour() })),

@@ -102,7 +102,6 @@ export async function makeMessages(
   for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit', 'autovacuum']) {
     await client.query(`ALTER SYSTEM SET ${setting} = off`);
   }
-  await client.query("ALTER SYSTEM SET max_wal_size = '8GB'");
   await client.query('SELECT pg_reload_conf()');
   const constraints = await client.query<{ table: string; name: string; definition: string }>(
     `SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint

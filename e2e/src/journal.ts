@@ -78,6 +78,11 @@ export class Journal {
     return this.#arrivals.map((arrival) => arrival.at);
   }
 
+  /** When each message first arrived, by its control id; the same clock. */
+  firstArrivals(): Map<string, number> {
+    return new Map(this.#arrivals.toReversed().map(({ controlId, at }) => [controlId, at]));
+  }
+
   get acknowledgedCount(): number {
     return this.#acknowledged.size;
   }
