@@ -172,11 +172,13 @@ function searchesOver(messages: number, since: number): Record<string, (archive:
     'patient and type': page(() => ({ patient: patient(), messageType })),
     'a test patient, flow and type': page(() => ({ patient: frequentPatient, flow: flow(), messageType })),
     'flow and control id': page(() => ({ flow: flow(), controlId: controlId(random(messages)) })),
+    'flow, dead letters and hour': page(() => ({ flow: flow(), step: 'dead-letter', ...hour() })),
+    'dead letters of a flow': page(() => ({ flow: flow(), step: 'dead-letter' })),
     'flow and last day': page(() => ({ flow: flow(), from: new Date(end - dayMs) })),
   };
 }
 
-/** Has the system forget what it holds of files, so that they are read from the disk again. */
+/** Has the system forget what it holds of files that are not small, so that they are read from the disk again. */
 async function forgetFiles(directory: string): Promise<void> {
   const forget = [
     '-exec',
@@ -188,7 +190,7 @@ async function forgetFiles(directory: string): Promise<void> {
     'status=none',
     ';',
   ];
-  await promisify(execFile)('find', [directory, '-type', 'f', '-size', '+0', ...forget]);
+  await promisify(execFile)('find', [directory, '-type', 'f', '-size', '+64k', ...forget]);
 }
 
 /** In milliseconds. */

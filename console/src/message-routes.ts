@@ -6,6 +6,8 @@ import {
   outcomesOf,
   type Archive,
   type MessageSearch,
+  type NotableStep,
+  type Outcome,
   type StepOnRoad,
 } from '@integration-hub/store';
 import type { FastifyInstance } from 'fastify';
@@ -25,7 +27,15 @@ import { contentOf, differencesOf } from './content.js';
 import type { User } from './user.js';
 import type { Watch } from './watch.js';
 
-/** Where outcomes are looked for, which the store has no index of: messages that are looked at for one page. */
+/** The step without which a message has not come to an outcome; of the others every message has to be looked at. */
+const stepsOfOutcomes: Partial<Record<Outcome, NotableStep>> = {
+  failed: 'failed',
+  'dead-letter': 'dead-letter',
+  dropped: 'letter-dropped',
+  filtered: 'filtered',
+  duplicate: 'duplicate',
+};
+/** Where outcomes are looked for: messages that are looked at for one page. */
 const mostLookedAt = 2_000;
 const pageOfLook = 200;
 
@@ -68,6 +78,7 @@ async function find(
 ): Promise<FoundMessages> {
   const wanted = {
     ...{ flow, controlId, correlationId, patient, messageType: type },
+    step: outcome === undefined ? undefined : stepsOfOutcomes[outcome],
     from: from === undefined ? undefined : new Date(from),
     until: to === undefined ? undefined : new Date(to),
   } satisfies Omit<MessageSearch, 'limit'>;

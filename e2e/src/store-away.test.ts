@@ -139,9 +139,9 @@ describe('A message store that is away', function () {
     // A flow that waited for the store would do so as long as it is away.
     expect(at(away, 0.95)).to.be.lessThan(1_500 + 3 * at(before, 0.95));
     expect(away.sent / away.seconds).to.be.greaterThan((0.7 * before.sent) / before.seconds);
-    for (const phase of [away, after]) {
-      expect(phase.archivistMib, phase.name).to.be.lessThan(before.archivistMib + 100);
-    }
+    expect(away.archivistMib).to.be.lessThan(before.archivistMib + 100);
+    // While it catches up every fetch is full, however long the store was away; its container has 384 MiB.
+    expect(after.archivistMib).to.be.lessThan(350);
   });
 
   /** The kinds of steps of every message of the load, and how many messages have them. */

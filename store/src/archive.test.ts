@@ -145,6 +145,28 @@ describe('Archive, on a real PostgreSQL', function () {
     expect(await ids({ until: range.from })).to.equal(0);
   });
 
+  it('finds what did not go as most, alone and with other criteria', async () => {
+    const day = new Date('2026-09-01T12:00:00Z');
+    const messages = Array.from({ length: 6 }, (_, index) =>
+      step({ receivedAt: new Date(day.getTime() + index * 1_000) }, index < 3 ? 'P1' : 'P2'),
+    );
+    const letters = [messages[1]!, messages[4]!].map(({ correlationId, receivedAt }) =>
+      step({ correlationId, receivedAt, kind: 'dead-letter', destination: 'mpi', header: undefined }),
+    );
+    const [again] = letters;
+    await archive.write([...messages, ...letters, { ...again!, origin: `${again!.origin}9` }]);
+    const found = async (search: object): Promise<string[]> =>
+      (
+        await archive.search({ from: day, until: new Date(day.getTime() + 60_000), limit: 10, ...search })
+      ).map(({ correlationId }) => correlationId);
+    const [first, second] = letters.map(({ correlationId }) => correlationId);
+    expect(await found({ step: 'dead-letter' })).to.deep.equal([second, first]);
+    expect(await found({ step: 'dead-letter', limit: 1 })).to.deep.equal([second]);
+    expect(await found({ step: 'dead-letter', patient: 'P1' })).to.deep.equal([first]);
+    expect(await found({ step: 'dead-letter', flow: 'other' })).to.deep.equal([]);
+    expect(await found({ step: 'failed' })).to.deep.equal([]);
+  });
+
   it('has no identifier and no content in clear, unless the policy says so', async () => {
     const marked = 'ZZMARKED1';
     const content = { bytes: Buffer.from('PID|||ZZMARKED1||Siân'), policy: 'Full' as const };

@@ -20,6 +20,12 @@ export type StepKind =
   | 'letter-replayed'
   | 'letter-dropped';
 
+/** Steps that most messages do not have: by these they are found at once, however many others there are. */
+export type NotableStep = Extract<
+  StepKind,
+  'filtered' | 'duplicate' | 'failed' | 'dead-letter' | 'letter-dropped'
+>;
+
 /** By what a message is searched; of its header as it was received. */
 export interface MessageHeader {
   readonly flow: string;

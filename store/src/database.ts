@@ -17,8 +17,8 @@ export interface DatabaseAddress {
   readonly connections?: number;
 }
 
-/** Longest wait for a connection and for an answer, in milliseconds. */
-const [CONNECT_MS, ANSWER_MS] = [5_000, 60_000];
+/** Longest wait for a connection, for an answer, and for one that takes its time, in milliseconds. */
+const [CONNECT_MS, ANSWER_MS, SLOW_ANSWER_MS] = [5_000, 60_000, 600_000];
 
 /** Opens a pool; it connects when it is first used. */
 export function openDatabase(address: DatabaseAddress): pg.Pool {
@@ -66,6 +66,16 @@ export async function inTransaction<T>(
       client.release(failure);
     }
   });
+}
+
+/** Asks what takes the longer the more there is in the database. */
+export async function slowly<T extends object>(
+  client: pg.ClientBase,
+  query: { readonly text: string; readonly values?: unknown[] },
+): Promise<T[]> {
+  // A query may have a limit of its own for its time, of which pg's types don't know.
+  const { rows } = await client.query<T>({ ...query, query_timeout: SLOW_ANSWER_MS } as typeof query);
+  return rows;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import { ArchiveError } from './archive-error.js';
 import { dayOf, type Envelope } from './archived-step.js';
 import type { ContentCipher } from './content-cipher.js';
-import { inTransaction, told } from './database.js';
+import { inTransaction, slowly, told } from './database.js';
 import { contentPlace, envelopePlace, readEnvelope } from './envelope.js';
 import type { IdentifierKeys } from './patient-identifiers.js';
 import { choose, type MessageCriteria, type Parameter } from './search.js';
@@ -132,9 +132,6 @@ export type TopicStarts = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
 /** The most messages of one replay: its list is made in one statement. */
 const MOST_MESSAGES = 1_000_000;
 const MOST_EXAMPLES = 100;
-/** How long a list may take to be made, in milliseconds. */
-const LIST_MS = 600_000;
-
 /** All methods throw ArchiveError DATABASE_AWAY. */
 export class Replays {
   readonly #pool: Pool;
@@ -555,15 +552,6 @@ async function note(
     'INSERT INTO ihub.replay_audit (replay, at, action, who, why) VALUES ($1, clock_timestamp(), $2, $3, $4)',
     [replay, action, who, why],
   );
-}
-
-async function slowly<T extends object>(
-  client: PoolClient,
-  query: { text: string; values: unknown[] },
-): Promise<T[]> {
-  // A query may have a limit of its own for its time, of which pg's types don't know.
-  const { rows } = await client.query<T>({ ...query, query_timeout: LIST_MS } as typeof query);
-  return rows;
 }
 
 function noReplay(id: string): ArchiveError {

@@ -3,6 +3,7 @@
  * received, so that what is too old goes by dropping a table.
  */
 import type { ClientBase } from 'pg';
+import { slowly } from './database.js';
 
 /** Tables that are partitioned by day. */
 export const partitioned = ['message', 'patient_identifier', 'step'] as const;
@@ -104,6 +105,11 @@ const migrations: readonly string[] = [
   CREATE INDEX replay_audit_untold ON ihub.replay_audit (at) WHERE NOT told;
   CREATE INDEX replay_audit_replay ON ihub.replay_audit (replay, at);
   `,
+  `
+  -- What went another way than most, which a person looks for among all that went well.
+  CREATE INDEX step_notable ON ihub.step (kind, received_at, correlation_id)
+    WHERE kind IN ('filtered', 'duplicate', 'failed', 'dead-letter', 'letter-dropped');
+  `,
 ];
 
 /** Held by whoever changes tables: two archivists may start, or need a new day, at the same time. */
@@ -126,7 +132,7 @@ export async function migrate(client: ClientBase): Promise<boolean> {
   const { done } = rows[0]!;
   for (const [index, sql] of migrations.entries()) {
     if (index < done) continue;
-    await client.query(sql);
+    await slowly(client, { text: sql });
     await client.query('INSERT INTO ihub.migration (number) VALUES ($1)', [index + 1]);
   }
   return done <= migrations.length;

@@ -1,5 +1,6 @@
 /** What can be searched for, and how. */
 import { ArchiveError } from './archive-error.js';
+import type { NotableStep } from './archived-step.js';
 
 /** Which messages are meant; all that is given must hold. */
 export interface MessageCriteria {
@@ -13,6 +14,8 @@ export interface MessageCriteria {
   readonly messageType?: string | undefined;
   /** An identifier of the patient, as it stands in PID-2.1, PID-3.1 or MRG-1.1. */
   readonly patient?: string | undefined;
+  /** Those that have such a step on their road, whatever came behind it. */
+  readonly step?: NotableStep | undefined;
   readonly from?: Date | undefined;
   /** Messages before it. */
   readonly until?: Date | undefined;
@@ -39,8 +42,8 @@ export function cursorOf({ receivedAt, correlationId }: FoundMessage): string {
   return `${receivedAt.toISOString()}/${correlationId}`;
 }
 
-/** A patient's latest messages that are looked at, where more than the patient is asked for: test patients have many. */
-const MOST_OF_A_PATIENT = 100_000;
+/** The latest messages of a patient or with a step that are looked at, where more is asked for: test patients have many. */
+const MOST_LOOKED_AT = 100_000;
 
 /** Takes a parameter of a statement, and gives how the statement names it. */
 export type Parameter = (value: unknown) => string;
@@ -78,7 +81,7 @@ export function searchStatement(
     // The first says nothing new, but lets PostgreSQL pass over whole days.
     behind.push(`received_at <= ${at}`, `(received_at, correlation_id) < (${at}, ${value(id)}::uuid)`);
   }
-  const { from, where, order } = choose(search, stored, value, behind, MOST_OF_A_PATIENT);
+  const { from, where, order } = choose(search, stored, value, behind, MOST_LOOKED_AT);
   const text = `SELECT received_at AS "receivedAt", correlation_id AS "correlationId", flow,
       control_id AS "controlId", message_type AS "messageType", sending_application AS "sendingApplication"
     FROM ${from} ${where} ${order} LIMIT ${value(search.limit)}`;
@@ -90,14 +93,14 @@ export function searchStatement(
  *
  * @param stored all forms in which an identifier may stand in the database
  * @param behind conditions on received_at and correlation_id beside the criteria
- * @param mostOfPatient how many of a patient's messages are looked at, the latest of them; absent: all
+ * @param mostLookedAt how many messages of a patient or with a step are looked at, the latest of them; absent: all
  */
 export function choose(
   criteria: MessageCriteria,
   stored: (identifier: string) => Buffer[],
   value: Parameter,
   behind: readonly string[] = [],
-  mostOfPatient?: number,
+  mostLookedAt?: number,
 ): Choice {
   const place = [...behind];
   if (criteria.from !== undefined) place.push(`received_at >= ${value(criteria.from)}`);
@@ -112,24 +115,32 @@ export function choose(
   if (criteria.messageType !== undefined) wanted.push(`message_type = ${value(criteria.messageType)}`);
   const conditions = (all: readonly string[]): string =>
     all.length === 0 ? '' : `WHERE ${all.join(' AND ')}`;
-  if (criteria.patient === undefined) {
+  const { patient, step } = criteria;
+  if (patient === undefined && step === undefined) {
     return { from: 'ihub.message', where: conditions([...place, ...wanted]), order: latestFirst };
   }
-  // The index has each form in the order of time, so that of many no more are read than are wanted.
-  const limit = mostOfPatient === undefined ? '' : `${latestFirst} LIMIT ${mostOfPatient}`;
-  const forms = stored(criteria.patient).map((form) => {
-    const identified = conditions([`identifier = ${value(form)}::bytea`, ...place]);
-    return `(SELECT received_at, correlation_id FROM ihub.patient_identifier ${identified} ${limit})`;
-  });
-  // First the patient's messages, which are few, then each by its key: the planner may not turn that round (OFFSET 0),
-  // or it might read all others.
+  const ofKind = step === undefined ? [] : [`kind = ${value(step)}`];
+  // The indexes have each of these in the order of time, so that of many no more are read than are wanted.
+  const limit = mostLookedAt === undefined ? '' : `${latestFirst} LIMIT ${mostLookedAt}`;
+  const among = (table: string, which: readonly string[]): string =>
+    `(SELECT received_at, correlation_id FROM ihub.${table} ${conditions([...which, ...place])} ${limit})`;
+  const sources =
+    patient === undefined
+      ? [among('step', ofKind)]
+      : stored(patient).map((form) => among('patient_identifier', [`identifier = ${value(form)}::bytea`]));
+  if (patient !== undefined && step !== undefined) {
+    const own = ['received_at = chosen_time', 'correlation_id = chosen_id', ...ofKind];
+    wanted.push(`EXISTS (SELECT FROM ihub.step ${conditions(own)})`);
+  }
+  // First those, which are few, then each message by its key: the planner may not turn that round (OFFSET 0), or it
+  // might read all messages.
   return {
-    from: `(SELECT DISTINCT received_at, correlation_id FROM (${forms.join(' UNION ALL ')}) AS forms ${latestFirst})
-        AS patients (patients_time, patients_id)
+    from: `(SELECT DISTINCT received_at, correlation_id FROM (${sources.join(' UNION ALL ')}) AS sources ${latestFirst})
+        AS chosen_first (chosen_time, chosen_id)
       CROSS JOIN LATERAL (
-        SELECT * FROM ihub.message WHERE received_at = patients_time AND correlation_id = patients_id OFFSET 0
+        SELECT * FROM ihub.message WHERE received_at = chosen_time AND correlation_id = chosen_id OFFSET 0
       ) AS message`,
     where: conditions(wanted),
-    order: 'ORDER BY patients_time DESC, patients_id DESC',
+    order: 'ORDER BY chosen_time DESC, chosen_id DESC',
   };
 }
