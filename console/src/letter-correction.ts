@@ -2,7 +2,7 @@
 import type { PlannedFlow } from '@integration-hub/api';
 import { Message, MessageDraft, MessageError, PathError } from '@integration-hub/hl7';
 import type { CorrectedLetter, DeadLetter } from '@integration-hub/kafka';
-import { compileAcceptance, compileValidation, type Verdict } from '@integration-hub/workers';
+import { compileAcceptance, compileAnyValidation, type Verdict } from '@integration-hub/workers';
 import type { Change } from './api.js';
 import { ConsoleError } from './console-error.js';
 
@@ -12,8 +12,7 @@ const compiled = new WeakMap<PlannedFlow['checks'], (bytes: Buffer) => Verdict>(
 function judge(flow: PlannedFlow): (bytes: Buffer) => Verdict {
   const known = compiled.get(flow.checks);
   if (known !== undefined) return known;
-  const { schema } = flow.checks;
-  const made = compileAcceptance(flow.checks, schema === null ? undefined : compileValidation(schema));
+  const made = compileAcceptance(flow.checks, compileAnyValidation(flow.checks.schema));
   compiled.set(flow.checks, made);
   return made;
 }

@@ -1,13 +1,10 @@
 export * from './messages.js';
 export * from './transformation.js';
+export * from './validation.js';
 export * from './explain-message.js';
 export * from './message-difference.js';
-export * from './schema/built-in-sets.js';
-export type { Strictness, ValidationOptions } from './schema/compiled-validator.js';
-export { type Finding, type FindingCode, MOST_FINDINGS, type Severity } from './schema/finding.js';
+export { MOST_FINDINGS } from './schema/finding.js';
 export { fromXml, type FromXmlOptions } from './schema/from-xml.js';
-export { SchemaError, type SchemaErrorCode } from './schema/schema-error.js';
-export { SchemaSet, SchemaSets } from './schema/schema-set.js';
 export { toXml } from './schema/to-xml.js';
-export * from './schema/validate.js';
+export * from './schema/validate-by-reference.js';
 export { type Names, namesOf, type PartName } from './names/names.js';

@@ -9,7 +9,7 @@ import {
   UnknownMappingError,
 } from '@integration-hub/hl7';
 import { compileAcceptance } from './listener/acceptance.js';
-import { compileValidation } from './listener/validation.js';
+import { compileAnyValidation } from './listener/reference-validation.js';
 import { compileTransformation } from './transformer/transformer.js';
 
 /**
@@ -20,8 +20,7 @@ import { compileTransformation } from './transformer/transformer.js';
 export function checkConfiguration(configuration: StageConfiguration): string | undefined {
   try {
     if (configuration.role === 'listener') {
-      const { schema } = configuration;
-      compileAcceptance(configuration, schema === null ? undefined : compileValidation(schema));
+      compileAcceptance(configuration, compileAnyValidation(configuration.schema));
       if (configuration.ordering.by === 'Field') parsePath(configuration.ordering.path);
     } else if (configuration.role === 'transformer') {
       compileTransformation(configuration);

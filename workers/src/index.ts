@@ -1,7 +1,7 @@
 /** What runners of workers need: the program to start, and a check of its configuration before they start it. */
 export { checkConfiguration } from './check.js';
 export { compileAcceptance, type Verdict } from './listener/acceptance.js';
-export { compileValidation } from './listener/validation.js';
+export { compileAnyValidation } from './listener/reference-validation.js';
 export { readExposition, type Sample } from './exposition.js';
 export { Health } from './health.js';
 export { createLog, errorShape, type Log } from './log.js';

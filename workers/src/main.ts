@@ -6,9 +6,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { workerConfiguration, type WorkerConfiguration } from '@integration-hub/api';
+import {
+  workerConfiguration,
+  type ListenerConfiguration,
+  type WorkerConfiguration,
+} from '@integration-hub/api';
 import { z } from 'zod';
 import { Health } from './health.js';
+import type { Validation } from './listener/validation.js';
 import { createLog, errorShape, type Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { startTelemetry } from './telemetry/telemetry.js';
@@ -41,9 +46,7 @@ async function createWorker(configuration: WorkerConfiguration, parts: WorkerPar
   switch (configuration.role) {
     case 'listener': {
       const { Listener } = await import('./listener/listener.js');
-      const { schema } = configuration;
-      const validation =
-        schema === null ? undefined : (await import('./listener/validation.js')).compileValidation(schema);
+      const validation = await createValidation(configuration.schema);
       return new Listener(configuration, parts, validation);
     }
     case 'transformer': {
@@ -59,6 +62,12 @@ async function createWorker(configuration: WorkerConfiguration, parts: WorkerPar
       return new Archivist(configuration, parts);
     }
   }
+}
+
+async function createValidation(schema: ListenerConfiguration['schema']): Promise<Validation | undefined> {
+  if (schema === null) return undefined;
+  if (!schema.onlyReference) return (await import('./listener/validation.js')).compileValidation(schema);
+  return (await import('./listener/reference-validation.js')).compileAnyValidation(schema);
 }
 
 /** Ends the process where an error says that the configuration is wrong. */

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { agreed, mutated, Random } from './agreement.js';
 import type { CompositeType, DataType, Particle } from './model.js';
 import { type SchemaSet, SchemaSets } from './schema-set.js';
-import { isValid, validateBytes } from './validate.js';
+import { isValid } from './validate.js';
+import { validateBytes } from './validate-by-reference.js';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 const sets = SchemaSets.open(path.join(ROOT, 'schemas'));

@@ -9,7 +9,8 @@ import { fromXml } from './from-xml.js';
 import { SchemaError } from './schema-error.js';
 import type { SchemaSet } from './schema-set.js';
 import { toXml } from './to-xml.js';
-import { isValid, validate, validateByReference } from './validate.js';
+import { isValid, validate } from './validate.js';
+import { validateByReference } from './validate-by-reference.js';
 
 /** Pseudo-random numbers (mulberry32), so that a failure can be run again by its seed. */
 export class Random {

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { agreed } from './agreement.js';
 import type { SchemaError } from './schema-error.js';
 import { SchemaSet, SchemaSets } from './schema-set.js';
-import { isValid, validateBytes } from './validate.js';
+import { isValid } from './validate.js';
+import { validateBytes } from './validate-by-reference.js';
 
 const OPENING =
   '<xsd:schema xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns="urn:hl7-org:v2xml" ' +

@@ -1,7 +1,8 @@
 import type { CompositeType, DataType, Part, Particle, TextCheck, TextType } from './model.js';
 import { SchemaError } from './schema-error.js';
-import { readXml, type XmlNode } from './xml-tree.js';
+import type { XmlNode } from './xml-tree.js';
 import { compilePattern } from './xsd-pattern.js';
+import { readXsd } from './xsd-tree.js';
 
 export const HL7_NAMESPACE = 'urn:hl7-org:v2xml';
 /** Of what stands in the XML of a message without being defined by HL7, and of notes in an XSD. */
@@ -80,7 +81,7 @@ export class XsdFolder {
     const bytes = this.files.get(name);
     if (bytes === undefined)
       throw new SchemaError('SCHEMA_UNREADABLE', `${name} is included and is not there`);
-    const file = readFile(name, readXml(bytes, name, 'SCHEMA_UNREADABLE'));
+    const file = readFile(name, readXsd(bytes, name));
     this.#read.set(name, file);
     return file;
   }

@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import { Message } from '../message/message.js';
 import { type Finding, MOST_FINDINGS } from './finding.js';
 import { SchemaSets } from './schema-set.js';
-import { isValid, validate, validateByReference, validateBytes } from './validate.js';
+import { isValid, validate } from './validate.js';
+import { validateByReference, validateBytes } from './validate-by-reference.js';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 const sets = SchemaSets.open(path.join(ROOT, 'schemas'));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { compileAcceptance } from './acceptance.js';
-import { compileValidation } from './validation.js';
+import { compileAnyValidation } from './reference-validation.js';
 
 const open = { versions: null, sendingApplications: null, rules: [] };
 const message = (change: (text: string) => string = (text) => text): Buffer =>
@@ -118,7 +118,7 @@ describe('acceptance by a schema set', () => {
   const invalid = message((text) => text.replace(/PV1.*\r/, '').replace('EVN||20260304091500', 'EVN||today'));
 
   for (const onlyReference of [false, true]) {
-    const judge = compileAcceptance(configuration, compileValidation({ ...schema, onlyReference }));
+    const judge = compileAcceptance(configuration, compileAnyValidation({ ...schema, onlyReference }));
 
     it(`takes what is valid (${onlyReference ? 'reference' : 'compiled'})`, () => {
       expect(judge(message()).rejection).to.equal(undefined);
@@ -136,13 +136,13 @@ describe('acceptance by a schema set', () => {
   }
 
   it('refuses a structure that the set does not have with AR', () => {
-    const judge = compileAcceptance(configuration, compileValidation(schema));
+    const judge = compileAcceptance(configuration, compileAnyValidation(schema));
     const { rejection } = judge(message((text) => text.replace('ADT^A31^ADT_A05', 'ORU^R01^ORU_R01')));
     expect(rejection).to.include({ code: 'INVALID', acknowledgement: 'AR' });
     expect(rejection?.errors[0]).to.include({ code: '200', location: 'MSH-9' });
   });
 
   it('says at the start that there is no such set', () => {
-    expect(() => compileValidation({ ...schema, set: 'pwh' })).to.throw(/pwh/);
+    expect(() => compileAnyValidation({ ...schema, set: 'pwh' })).to.throw(/pwh/);
   });
 });

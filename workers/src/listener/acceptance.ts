@@ -1,8 +1,8 @@
 /** The checks that a listener makes of a message before it stores it, in the order of mission and flow. */
 import type { ListenerConfiguration } from '@integration-hub/api';
-import type { Finding, FindingCode } from '@integration-hub/hl7';
 import { compileCondition, ConditionError } from '@integration-hub/hl7/conditions';
 import { Message, MessageError, type ErrorReport } from '@integration-hub/hl7/messages';
+import type { Finding, FindingCode } from '@integration-hub/hl7/validation';
 import type { Validation } from './validation.js';
 
 /** Why a message is not accepted. */
