@@ -12,8 +12,8 @@ const ours = /\/(api|hl7|kafka|store|replay|workers)\/dist\//;
 const bundle = await rolldown({
   input: path('dist/main.js'),
   platform: 'node',
-  // Repaired module by module before it is loaded (kafka), or with files beside it; telemetry only where configured.
-  external: [/^kafkajs/, /^libxml2-wasm/, /^pg(-|$)/, /^@opentelemetry\//],
+  // Repaired module by module before it is loaded (kafkajs), with files beside it, or only loaded where configured.
+  external: [/^kafkajs/, /^@platformatic\//, /^libxml2-wasm/, /^pg(-|$)/, /^@opentelemetry\//],
   treeshake: { moduleSideEffects: [{ test: ours, sideEffects: false }] },
 });
 await bundle.write({
