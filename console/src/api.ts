@@ -117,6 +117,8 @@ export const failure = z.strictObject({
 /** GET /api/flows/:name; the data of `event: flow`. */
 export const flowDetail = z.strictObject({
   summary: flowSummary,
+  /** When the console began to look: from then on it has counted. */
+  since: time,
   road: z.array(roadStep),
   ordering: z.strictObject({ by: z.enum(['Flow', 'Field']), path: z.string().optional() }),
   contentPolicy: z.enum(['None', 'Redacted', 'Full']),

@@ -607,6 +607,27 @@ describe('console', function () {
       expect((await browser.session()).status).to.equal(401);
     });
 
+    it('says to people in their language why a login has failed, on a page', async () => {
+      const cases: [language: string, wanted: string][] = [
+        ['cy-GB,cy;q=0.9', 'Ni lwyddodd y mewngofnodi: dechreuwch eto.'],
+        ['en-GB', 'No login was begun in this browser'],
+      ];
+      for (const [language, wanted] of cases) {
+        const headers = { accept: 'text/html,*/*;q=0.8', 'accept-language': language };
+        const path = '/auth/callback?state=%3Cscript%3E&code=9434765919';
+        const answer = await new Browser(console.url).get(path, headers);
+        expect(answer.status).to.equal(403);
+        expect(answer.headers['content-type']).to.equal('text/html; charset=utf-8');
+        expect(String(answer.headers['content-security-policy'])).to.include("default-src 'none'");
+        expect(answer.text)
+          .to.include(wanted)
+          .and.include(`<html lang="${language.slice(0, 2)}">`);
+        expect(answer.text)
+          .to.include('href="/auth/login"')
+          .and.not.match(/script|9434765919/);
+      }
+    });
+
     it('takes an answer of the provider once, in the browser that asked, with its state', async () => {
       provider.account = { name: 'vi', roles: ['hub-look'] };
       const browser = new Browser(console.url);

@@ -9,7 +9,12 @@ import sessionPlugin from '@fastify/session';
 import fastifyStatic from '@fastify/static';
 import type { ConsoleConfiguration } from '@integration-hub/api';
 import { errorShape, type Log } from '@integration-hub/workers';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { z, ZodError } from 'zod';
 import { registerAlarms } from './alarm-routes.js';
 import type { Audit as AuditAnswer, Problem, Session as SessionAnswer } from './api.js';
@@ -17,7 +22,9 @@ import type { ArchiveReader } from './archive-reader.js';
 import { ConsoleError } from './console-error.js';
 import type { Audit } from './audit.js';
 import { registerDeadLetters } from './dead-letter-routes.js';
+import { languageOf } from './language.js';
 import { registerLive } from './live.js';
+import { loginProblemPage } from './login-problem-page.js';
 import { registerMessages } from './message-routes.js';
 import { registerLogin } from './oidc.js';
 import { guardOrigin } from './origin-guard.js';
@@ -70,7 +77,9 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const sessions = new Sessions(configuration.session);
   const isSecure = publicUrl?.startsWith('https:') ?? false;
 
-  server.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, parts.log));
+  server.setErrorHandler((error: FastifyError, request, reply) =>
+    answerError(error, request, reply, parts.log),
+  );
   await server.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -162,7 +171,7 @@ function registerApi(api: FastifyInstance, parts: ServerParts, sessions: Session
   api.get('/api/session', (request, reply): SessionAnswer => {
     const { name, roles, mayReadContent } = request.user;
     const mode = configuration.login === null ? 'local' : 'oidc';
-    const language = /^\s*cy\b/i.test(request.headers['accept-language'] ?? '') ? 'cy' : 'en';
+    const language = languageOf(request.headers['accept-language']);
     const user = { name, roles: [...roles] };
     request.session.user = request.user;
     return { user, mode, csrf: reply.generateCsrf(), language, mayReadContent };
@@ -224,9 +233,20 @@ async function registerPage(server: FastifyInstance, root: string): Promise<void
   });
 }
 
-async function answerError(error: FastifyError, reply: FastifyReply, log: Log): Promise<void> {
+async function answerError(
+  error: FastifyError,
+  { method, url, headers }: FastifyRequest,
+  reply: FastifyReply,
+  log: Log,
+): Promise<void> {
   const known = knownError(error);
   if (known.code === 'INTERNAL') log.error('the console could not answer', errorShape(error));
+  // To /auth/ people go by themselves, not the page.
+  if (method === 'GET' && url.startsWith('/auth/') && headers.accept?.includes('text/html') === true) {
+    const page = loginProblemPage(known, languageOf(headers['accept-language']));
+    await reply.status(known.status).type('text/html; charset=utf-8').send(page);
+    return;
+  }
   const problem: Problem = { code: known.code, sentence: known.message };
   await reply.status(known.status).send(problem);
 }

@@ -67,6 +67,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
   readonly #workers: WorkerWatch;
   readonly #history = new History();
   readonly #stopping = new AbortController();
+  readonly #since = new Date().toISOString();
   /** The latest last. */
   #looks: WorkersLook[] = [];
   /** Since the console looks, by series. */
@@ -130,6 +131,7 @@ export class Watch extends EventEmitter<{ look: [] }> {
     const summary = this.#flow(flow);
     return {
       summary,
+      since: this.#since,
       road: this.#road(flow),
       ordering: flow.ordering,
       contentPolicy: flow.contentPolicy,

@@ -326,6 +326,7 @@ function detailOf(name: string): unknown {
   });
   return flowDetail.parse({
     summary: flow(name),
+    since: ago(86_400),
     road: [
       stage('listener', `${name}-listener`, 182_344),
       topic(`${name}.received`, 12),

@@ -79,7 +79,9 @@ async function refuseConfiguration(error: unknown): Promise<void> {
 
 async function run(configuration: WorkerConfiguration, log: Log): Promise<void> {
   const metrics = new Metrics(configuration.namespace);
-  metrics.started.set({ role, stage, ...subject }, Date.now() / 1_000);
+  // Kubernetes tells it where its node’s labels are the pod’s too; else it is not known.
+  const zone = process.env.IHUB_ZONE ?? '';
+  metrics.started.set({ role, stage, ...subject, ...(zone !== '' && { zone }) }, Date.now() / 1_000);
   const onFatal = (error: unknown): void => {
     log.error('this process is in doubt and ends, to be started anew', errorShape(error));
     exit(log, 1);

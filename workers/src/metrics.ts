@@ -98,7 +98,7 @@ export class Metrics {
   readonly started = new Gauge({
     name: 'ihub_worker_started_timestamp_seconds',
     help: 'When the worker was started, in seconds since 1970',
-    labelNames: ['role', 'stage', 'flow', 'destination'],
+    labelNames: ['role', 'stage', 'flow', 'destination', 'zone'],
     registers: [this.registry],
   });
   readonly connections = new Gauge({

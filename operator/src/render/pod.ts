@@ -19,6 +19,8 @@ const stopSeconds = 90;
 /** How long endpoints take to learn that a pod leaves: until then connections still come to it. */
 const leaveSeconds = 5;
 const zoneLabel = 'topology.kubernetes.io/zone';
+/** Its node's, which Kubernetes puts on the pod too from 1.35 on (KEP-4742); before, it is empty. */
+const zoneOfPod = `metadata.labels['${zoneLabel}']`;
 
 /** The pod of a stage, within the restricted Pod Security level. */
 export function podSpec(input: RenderInput, configurationFile: string): Plain<V1PodSpec> {
@@ -60,6 +62,7 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
         imagePullPolicy: workers.imagePullPolicy,
         command: [...input.command],
         args: ['--config', `${configurationFolder}/${configurationFile}`],
+        env: [{ name: 'IHUB_ZONE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: zoneOfPod } } }],
         ports: [
           ...stage.ports.map(({ name, port }) => ({ name, containerPort: port, protocol: 'TCP' })),
           { name: 'live', containerPort: health.tcpPort, protocol: 'TCP' },

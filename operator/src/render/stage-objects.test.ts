@@ -124,6 +124,15 @@ describe('rendering of a stage', () => {
     expect(at(deployment, `${terms}.0.matchExpressions.0.values`)).to.deep.equal(['zone-a', 'zone-b']);
   });
 
+  it('tells a worker its zone, where Kubernetes says it of pods', () => {
+    const [variable] = at(objects('sender').get('Deployment')!, `${pod}.containers.0.env`) as object[];
+    const fieldPath = "metadata.labels['topology.kubernetes.io/zone']";
+    expect(variable).to.deep.equal({
+      name: 'IHUB_ZONE',
+      valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } },
+    });
+  });
+
   it('wants no zone labels where the Hub names no zones', () => {
     const deployment = objects('listener', hubOf({ zones: [] })).get('Deployment')!;
     expect(at(deployment, `${pod}.topologySpreadConstraints.0.whenUnsatisfiable`)).to.equal('ScheduleAnyway');

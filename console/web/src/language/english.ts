@@ -113,7 +113,7 @@ export const english = {
 
   // A flow
   road: 'The road of a message',
-  roadHint: 'Messages since the console began to look, rate, and what waits.',
+  roadHint: 'Messages since {{time}}, when the console began to look; rate, and what waits.',
   listener: 'Listener',
   transformer: 'Transformer',
   topic: 'Topic',

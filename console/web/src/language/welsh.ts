@@ -152,7 +152,7 @@ export const welsh: Welsh = {
   showAlarms: 'Dangos larymau',
 
   road: 'Taith neges',
-  roadHint: 'Negeseuon ers i’r consol ddechrau edrych, cyfradd, a’r hyn sy’n aros.',
+  roadHint: 'Negeseuon ers {{time}}, pan ddechreuodd y consol edrych; cyfradd, a’r hyn sy’n aros.',
   listener: 'Gwrandäwr',
   transformer: 'Trawsnewidydd',
   topic: 'Pwnc',

@@ -5,7 +5,7 @@ import type { Condition, Failure, FlowDetail, History, RoadStep } from '../api.j
 import { useAsked } from '../asked.js';
 import { flowHealth } from '../health.js';
 import { type TextKey, useLanguage } from '../language/language.js';
-import { clock, rate, span, wholeNumber } from '../language/numbers-and-times.js';
+import { clock, moment, rate, span, wholeNumber } from '../language/numbers-and-times.js';
 import { useLive } from '../live.js';
 import { Chart } from '../parts/chart.js';
 import { Figure, Figures } from '../parts/figure.js';
@@ -67,7 +67,7 @@ function Parts({ flow }: { flow: FlowDetail }): JSX.Element {
         </Figure>
       </Figures>
       <Section title={t('road')}>
-        <p class="hint">{t('roadHint')}</p>
+        <p class="hint">{t('roadHint', { time: moment(new Date(flow.since)) })}</p>
         <Road steps={flow.road} />
       </Section>
       <HistoryCharts name={summary.name} />
