@@ -106,6 +106,8 @@ export class OverrideAnnotation implements OverrideStore {
         if (error instanceof ConsoleError) throw error;
         const status = (error as Partial<ApiException<unknown>>).code;
         if (status === 409 && tries < mostTries) continue;
+        // What it could not be reached by may be other by then.
+        this.#api = undefined;
         this.#log.warn('an alarm’s override could not be written', {
           resource: subjectKey(subject),
           ...errorShape(error),
