@@ -159,6 +159,11 @@ const telemetry = z.strictObject({
         .describe(
           'Secret whose key headers has what is sent with each request, as name=value,name=value; read again when it changes. Absent: nothing.',
         ),
+      caSecretName: kubernetesName
+        .optional()
+        .describe(
+          'Secret whose ca.crt has the authorities that issue the certificate of an https endpoint; read again for each new connection. Absent: the public authorities.',
+        ),
       sampleRatio: z
         .number()
         .min(0)

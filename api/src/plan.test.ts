@@ -63,8 +63,14 @@ describe('plan', () => {
         configuration,
       );
     }
+    const trusting = '{endpoint: "https://otel:4318", headersSecretName: otlp, caSecretName: otlp}';
+    for (const { configuration, secrets } of plan(telemetry(trusting), flows, [destination()]).stages) {
+      expect(configuration.telemetry!.caFile).to.match(/\/otlp\/ca\.crt$/);
+      // A Secret that is named twice is mounted once.
+      expect(secrets).to.deep.equal([{ name: 'otlp', keys: ['headers', 'ca.crt'] }]);
+    }
     const plain = plan(telemetry('{endpoint: "http://otel:4318"}'), flows, [destination()]).stages[0]!;
-    expect(plain.configuration.telemetry).to.include({ headersFile: null, sampleRatio: 0.1 });
+    expect(plain.configuration.telemetry).to.include({ headersFile: null, caFile: null, sampleRatio: 0.1 });
     expect(plain.secrets).to.equal(undefined);
     for (const { configuration } of plan(hub(), flows, [destination()]).stages) {
       expect(configuration.telemetry).to.equal(null);

@@ -114,7 +114,7 @@ export function plan(
   planArchive(hub, sound, secretsFolder, topics, stages);
   const used = [...inUse.keys()].map((name) => known.get(name)!);
   planConsole(hub, sound, used, secretsFolder, topics, stages);
-  return { topics, stages: stages.map((stage) => withTelemetrySecret(hub, stage)), problems };
+  return { topics, stages: stages.map((stage) => withTelemetrySecrets(hub, secretsFolder, stage)), problems };
 }
 
 function duplicate(kind: string, name: string): Problem {
@@ -385,16 +385,27 @@ const headersKey = 'headers';
 
 function telemetryOf({ spec }: Hub, secretsFolder: string): WorkerConfiguration['telemetry'] {
   if (spec.telemetry === undefined) return null;
-  const { endpoint, headersSecretName, sampleRatio } = spec.telemetry.otlp;
+  const { endpoint, headersSecretName, caSecretName, sampleRatio } = spec.telemetry.otlp;
   const headersFile =
     headersSecretName === undefined ? null : `${secretsFolder}/${headersSecretName}/${headersKey}`;
-  return { endpoint, headersFile, sampleRatio, spansFolder };
+  const { caFile } = tlsFiles(secretsFolder, undefined, caSecretName).files;
+  return { endpoint, headersFile, caFile, sampleRatio, spansFolder };
 }
 
-function withTelemetrySecret({ spec }: Hub, stage: Stage): Stage {
-  const name = spec.telemetry?.otlp.headersSecretName;
-  if (name === undefined) return stage;
-  return { ...stage, secrets: [...(stage.secrets ?? []), { name, keys: [headersKey] }] };
+function withTelemetrySecrets({ spec }: Hub, secretsFolder: string, stage: Stage): Stage {
+  const { headersSecretName, caSecretName } = spec.telemetry?.otlp ?? {};
+  const uses = [
+    ...(stage.secrets ?? []),
+    ...(headersSecretName === undefined ? [] : [{ name: headersSecretName, keys: [headersKey] }]),
+    ...tlsFiles(secretsFolder, undefined, caSecretName).secrets,
+  ];
+  return uses.length === 0 ? stage : { ...stage, secrets: eachSecretOnce(uses) };
+}
+
+/** One Secret may be named for several purposes, but can be mounted once only. */
+function eachSecretOnce(uses: readonly SecretUse[]): SecretUse[] {
+  const byName = Map.groupBy(uses, ({ name }) => name);
+  return [...byName].map(([name, same]) => ({ name, keys: [...new Set(same.flatMap(({ keys }) => keys))] }));
 }
 
 /** The topic of events, and the archivist, which reads all topics; nothing where the Hub has no archive. */

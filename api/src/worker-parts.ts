@@ -32,6 +32,8 @@ export const common = {
       endpoint: text,
       /** Headers as name=value,name=value; read again for each request. null: none. */
       headersFile: text.nullable(),
+      /** PEM of the authorities that issue its certificate; read again for each connection. null: the public ones. */
+      caFile: text.nullable(),
       /** Share of messages that are traced, from 0 to 1. */
       sampleRatio: z.number().min(0).max(1),
       /** Folder for spans that can't be sent; of a few megabytes for each stage. */

@@ -28,7 +28,7 @@ describe('The OpenTelemetry Collector', function () {
   async function start(): Promise<void> {
     const configuration = {
       receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
-      exporters: { otlp_http: { endpoint: otlp.url, encoding: 'json', compression: 'none' } },
+      exporters: { otlp_http: { endpoint: otlp.url, encoding: 'proto', compression: 'none' } },
       service: {
         telemetry: { metrics: { level: 'none' }, logs: { level: 'error' } },
         pipelines: {
@@ -57,7 +57,7 @@ describe('The OpenTelemetry Collector', function () {
     await start();
     const endpoint = `http://127.0.0.1:${port}`;
     telemetry = await startTelemetry(
-      { endpoint, headersFile: null, sampleRatio: 1, spansFolder: join(directory, 'spans') },
+      { endpoint, headersFile: null, caFile: null, sampleRatio: 1, spansFolder: join(directory, 'spans') },
       {
         service: 'phw-to-mpi-listener',
         namespace: 'default',
@@ -78,7 +78,7 @@ describe('The OpenTelemetry Collector', function () {
   function trace(): string {
     const correlationId = randomUUID();
     const receive = telemetry.traces.begin(correlationId, 'receive', 'server');
-    receive.set({ 'hl7.control_id': '4711', 'messaging.message.body.size': 300 });
+    receive.set(() => ({ 'hl7.control_id': '4711', 'messaging.message.body.size': 300 }));
     const send = receive.part('send', 'producer');
     send.end();
     receive.end();

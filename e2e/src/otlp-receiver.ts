@@ -1,47 +1,20 @@
 /**
- * Takes in what is sent over OTLP/HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp), keeps it, and can
+ * Takes in what is sent over OTLP/HTTP in protobuf (https://opentelemetry.io/docs/specs/otlp/#otlphttp), keeps it, and can
  * be away for a while.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-
-type Value = { stringValue?: string; intValue?: string | number; doubleValue?: number; boolValue?: boolean };
-interface KeyValue {
-  key: string;
-  value: Value;
-}
-interface OtlpSpan {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  kind: number;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  attributes?: KeyValue[];
-  links?: { traceId: string; spanId: string }[];
-  status?: { code?: number; message?: string };
-}
-interface OtlpPoint {
-  attributes?: KeyValue[];
-  asDouble?: number;
-  asInt?: string | number;
-  count?: string | number;
-  sum?: number;
-}
-interface OtlpMetric {
-  name: string;
-  unit?: string;
-  sum?: { dataPoints: OtlpPoint[]; isMonotonic?: boolean };
-  gauge?: { dataPoints: OtlpPoint[] };
-  histogram?: { dataPoints: OtlpPoint[] };
-}
-interface OtlpRequest {
-  resourceSpans?: { resource: { attributes: KeyValue[] }; scopeSpans: { spans: OtlpSpan[] }[] }[];
-  resourceMetrics?: { resource: { attributes: KeyValue[] }; scopeMetrics: { metrics: OtlpMetric[] }[] }[];
-}
+import {
+  readOtlpMetrics,
+  readOtlpTraces,
+  type OtlpAttribute,
+  type OtlpMetric,
+  type OtlpMetrics,
+  type OtlpSpan,
+  type OtlpTraces,
+} from '@integration-hub/workers/otlp-messages';
 
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -75,7 +48,7 @@ export interface ReceivedPoint {
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   readonly points: ReceivedPoint[] = [];
-  /** Bodies as they came, and the headers that came with them. */
+  /** What came, in JSON, and the headers that came with them. */
   readonly texts: string[] = [];
   readonly headers: IncomingMessage['headers'][] = [];
   readonly #server: Server;
@@ -125,30 +98,39 @@ export class OtlpReceiver {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const body = Buffer.concat(chunks);
-      const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString();
-      this.texts.push(text);
+      const content = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+      const read =
+        request.url === '/v1/traces'
+          ? this.#readTraces(readOtlpTraces(content))
+          : this.#readMetrics(readOtlpMetrics(content));
+      this.texts.push(JSON.stringify(read));
       this.headers.push(request.headers);
-      this.#read(JSON.parse(text) as OtlpRequest);
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end('{}');
+      // A response without a field is no bytes in protobuf.
+      response.writeHead(200, { 'content-type': 'application/x-protobuf' });
+      response.end();
     });
   }
 
-  #read({ resourceSpans = [], resourceMetrics = [] }: OtlpRequest): void {
-    for (const { resource, scopeSpans } of resourceSpans) {
+  #readTraces(request: OtlpTraces): OtlpTraces {
+    for (const { resource, scopeSpans } of request.resourceSpans ?? []) {
       const service = serviceOf(resource);
       for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => readSpan(service, span)));
     }
-    for (const { resource, scopeMetrics } of resourceMetrics) {
+    return request;
+  }
+
+  #readMetrics(request: OtlpMetrics): OtlpMetrics {
+    for (const { resource, scopeMetrics } of request.resourceMetrics ?? []) {
       const service = serviceOf(resource);
       for (const { metrics } of scopeMetrics) {
         for (const metric of metrics) this.points.push(...readPoints(service, metric));
       }
     }
+    return request;
   }
 }
 
-function serviceOf({ attributes }: { attributes: KeyValue[] }): string {
+function serviceOf({ attributes }: { attributes: OtlpAttribute[] }): string {
   return String(readAttributes(attributes)['service.name']);
 }
 
@@ -182,7 +164,7 @@ function readPoints(
   }));
 }
 
-function readAttributes(attributes: readonly KeyValue[] = []): Attributes {
+function readAttributes(attributes: readonly OtlpAttribute[] = []): Attributes {
   const entries = attributes.map(({ key, value }) => {
     const { stringValue, intValue, doubleValue, boolValue } = value;
     return [

@@ -10,6 +10,7 @@ import type { Metrics } from './metrics.js';
 /** Variables that OpenTelemetry names: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).optional(),
+  OTEL_EXPORTER_OTLP_CERTIFICATE: z.string().min(1).optional(),
   OTEL_SERVICE_NAME: z.string().min(1).default('integration-hub-operator'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
 });
@@ -31,12 +32,17 @@ export async function startTracing(
   environment: Readonly<Record<string, string | undefined>>,
   { log, metrics, namespace }: TracingParts,
 ): Promise<Telemetry> {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER_ARG } =
-    environmentSchema.parse(environment);
+  const {
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_CERTIFICATE,
+    OTEL_SERVICE_NAME,
+    OTEL_TRACES_SAMPLER_ARG,
+  } = environmentSchema.parse(environment);
   const configuration = OTEL_EXPORTER_OTLP_ENDPOINT
     ? {
         endpoint: OTEL_EXPORTER_OTLP_ENDPOINT,
         headersFile: null,
+        caFile: OTEL_EXPORTER_OTLP_CERTIFICATE ?? null,
         sampleRatio: OTEL_TRACES_SAMPLER_ARG,
         spansFolder: '/tmp/ihub-spans',
       }
@@ -53,7 +59,7 @@ export async function inSpan<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const span = traces.begin(randomUUID(), name, 'internal');
-  span.set(attributes);
+  span.set(() => attributes);
   try {
     const result = await work();
     span.end();

@@ -197,7 +197,7 @@ export class ListenerConnection implements FrameSink {
     judging.end(verdict.rejection);
     const { message } = verdict;
     const description = this.#describe(correlationId, message, span);
-    if (span.isRecorded) span.set(aboutReceived(description, message, content.length));
+    span.set(() => aboutReceived(description, message, content.length));
     service.tell('MESSAGE_RECEIVED', description);
     if (verdict.rejection) this.#reject(content, verdict, description, unanswered);
     else this.#accept(verdict.message, description, unanswered);
@@ -233,7 +233,7 @@ export class ListenerConnection implements FrameSink {
 
   #sending(topic: string, { span }: Unanswered): StageSpan {
     const sending = span.part('send', 'producer');
-    if (sending.isRecorded) sending.set(aboutSent(topic));
+    sending.set(() => aboutSent(topic));
     return sending;
   }
 
@@ -286,14 +286,17 @@ export class ListenerConnection implements FrameSink {
     storing: StageSpan,
     error: unknown,
   ): void {
-    const failure = { code: 'NOT_STORED' };
-    storing.end(failure);
-    unanswered.span.end(failure);
-    if (!this.#abandon.signal.aborted) {
+    const code = 'NOT_STORED';
+    if (this.#abandon.signal.aborted) {
+      storing.interrupt(code);
+      unanswered.span.interrupt(code);
+    } else {
+      storing.end({ code });
+      unanswered.span.end({ code });
       const { controlId, correlationId } = description;
       const text = 'message not stored: its connection is closed without a reply';
       this.#service.log.error(text, {
-        reasonCode: 'NOT_STORED',
+        reasonCode: code,
         controlId,
         correlationId,
         ...errorShape(error),
@@ -315,6 +318,9 @@ export class ListenerConnection implements FrameSink {
     const span = this.#service.traces.begin(correlationId, 'receive', 'server');
     const unanswered: Unanswered = { since: performance.now(), span, reply: undefined };
     this.#unanswered.push(unanswered);
+    span.set(() =>
+      aboutReceived(this.#describe(correlationId, undefined, span), undefined, firstBytes.length),
+    );
     // A message was in the making: what is known of it is kept. A stray byte or a broken connection is no message.
     if (code !== 'TOO_LARGE' && code !== 'MISSING_END') {
       span.end({ code, reason: message });
@@ -326,10 +332,10 @@ export class ListenerConnection implements FrameSink {
       this.#service.security.refused('MESSAGE_TOO_LARGE', refusal);
     }
     const failure = { code, reason: message, truncated: true };
+    span.fail(failure);
     const { deadLetterTopic, stage } = configuration;
     const storing = this.#sending(deadLetterTopic, unanswered);
     const description = this.#describe(correlationId, undefined, storing);
-    if (span.isRecorded) span.set(aboutReceived(description, undefined, firstBytes.length));
     store(
       deadLetter(deadLetterTopic, stage, description, firstBytes, null, failure),
       this.#abandon.signal,

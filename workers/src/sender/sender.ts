@@ -281,7 +281,10 @@ export class Sender implements Worker {
     assigned.underWay += 1;
     const record = lane.records[0]!;
     const span = this.#parts.traces.goOn(record.headers['traceparent'], 'deliver', 'client');
-    if (span.isRecorded) span.set(this.#aboutDelivery(record, lane.failures + 1));
+    const attempt = lane.failures + 1;
+    span.set(() => this.#aboutDelivery(record, attempt));
+    // Of what did not go at once it is seen how it went at last.
+    if (lane.failures > 0) span.keep();
     let outcome: Outcome | undefined;
     try {
       // In a zone that is cut off a coordinator goes on answering heartbeats, and knows nothing of the group's new one;
@@ -289,7 +292,8 @@ export class Sender implements Worker {
       outcome = await delivery.deliver(record.value, mayGoOn, () => this.#commit(batch, assigned));
       return outcome;
     } finally {
-      span.end(outcome?.kind === 'delivered' ? undefined : (outcome ?? { code: 'NOT_SENT' }));
+      if (outcome === undefined) span.interrupt('NOT_SENT');
+      else span.end(outcome.kind === 'delivered' ? undefined : outcome);
       assigned.underWay -= 1;
       if (assigned.underWay === 0) assigned.noneUnderWay?.();
     }
@@ -363,7 +367,8 @@ export class Sender implements Worker {
     const origin = `${record.topic}/${record.partition}/${record.offset}`;
     const failure = { code, reason, attempts, origin };
     const span = this.#parts.traces.goOn(record.headers['traceparent'], 'send', 'producer');
-    if (span.isRecorded) span.set({ ...aboutMessage(description), ...aboutSent(deadLetterTopic) });
+    span.set(() => ({ ...aboutMessage(description), ...aboutSent(deadLetterTopic) }));
+    span.fail(failure);
     const { traceparent } = span;
     await this.#deadLetters
       .produce(
@@ -376,7 +381,7 @@ export class Sender implements Worker {
           failure,
         ),
       )
-      .finally(() => span.end(failure));
+      .finally(() => span.end());
     const { flow, controlId, correlationId, healthBoard, peer } = description;
     this.#parts.metrics.deadLetters.inc({ flow, stage, code, health_board: healthBoard, peer });
     const error = { code, reason, attempts, isFinal: true };

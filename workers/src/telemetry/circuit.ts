@@ -2,26 +2,26 @@
  * Sends spans to whoever takes them in, and while that is away keeps them in a file: nothing waits for it, and it is
  * asked again every few seconds.
  */
-import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Log } from '../log.js';
+import type { OtlpEndpoint } from './otlp-endpoint.js';
+import type { SpanBatch } from './span-batches.js';
 import type { SpanFile } from './span-file.js';
 
 /** What became of a span. */
 export type SpanOutcome = 'exported' | 'kept' | 'dropped';
 
 export interface CircuitOptions {
-  readonly exporter: SpanExporter;
+  readonly endpoint: OtlpEndpoint;
+  /** What stands before a batch of so many bytes in a request. */
+  readonly head: (bytes: number) => Buffer;
   readonly file: SpanFile;
   readonly log: Log;
-  /** Named in the log. */
-  readonly endpoint: string;
   readonly count: (outcome: SpanOutcome, spans: number) => void;
   /** How long to wait until it is asked again, in milliseconds. */
   readonly againMs?: number;
 }
 
-export class Circuit implements SpanExporter {
+export class Circuit {
   readonly #options: CircuitOptions;
   readonly #againMs: number;
   /** When it is asked again, by the clock of `performance.now`; undefined while it takes spans in. */
@@ -32,46 +32,32 @@ export class Circuit implements SpanExporter {
     this.#againMs = options.againMs ?? 5_000;
   }
 
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const { exporter, log, endpoint, count, file } = this.#options;
-    // The SDK's processor would only report a failure where nobody reads it.
-    const over = (): void => done({ code: ExportResultCode.SUCCESS });
-    const keep = (): void => {
-      void file.keep(spans).then((isKept) => {
-        count(isKept ? 'kept' : 'dropped', spans.length);
-        over();
-      });
-    };
-    if (this.#againAt !== undefined && performance.now() < this.#againAt) {
-      keep();
-      return;
-    }
-    exporter.export(spans, ({ code, error }) => {
-      if (code === ExportResultCode.SUCCESS) {
-        if (this.#againAt !== undefined) log.info('telemetry is taken in again', { endpoint });
-        this.#againAt = undefined;
-        count('exported', spans.length);
-        over();
-        return;
-      }
+  /** Never rejects. */
+  async send({ bytes, spans }: SpanBatch): Promise<void> {
+    const { endpoint, head, file, count } = this.#options;
+    const request = [head(bytes.length), bytes];
+    const isAsked = this.#againAt === undefined || performance.now() >= this.#againAt;
+    if (isAsked && (await this.#isTakenIn(endpoint, request))) count('exported', spans);
+    else count((await file.keep(Buffer.concat(request))) ? 'kept' : 'dropped', spans);
+  }
+
+  async #isTakenIn(endpoint: OtlpEndpoint, request: readonly Buffer[]): Promise<boolean> {
+    const { log, file } = this.#options;
+    try {
+      await endpoint.post('/v1/traces', request);
+    } catch (error) {
       if (this.#againAt === undefined) {
         const text =
           'telemetry is not taken in; spans are kept in a file meanwhile, messages are not concerned';
-        log.warn(text, { reasonCode: 'TELEMETRY_AWAY', endpoint, file: file.file, status: statusOf(error) });
+        const { code: status } = error as { code?: unknown };
+        const fields = { reasonCode: 'TELEMETRY_AWAY', endpoint: endpoint.url, file: file.file, status };
+        log.warn(text, fields);
       }
       this.#againAt = performance.now() + this.#againMs;
-      keep();
-    });
+      return false;
+    }
+    if (this.#againAt !== undefined) log.info('telemetry is taken in again', { endpoint: endpoint.url });
+    this.#againAt = undefined;
+    return true;
   }
-
-  async shutdown(): Promise<void> {
-    await this.#options.exporter.shutdown();
-    await this.#options.file.close();
-  }
-}
-
-/** Status of HTTP, or the code of the connection's failure. */
-function statusOf(error: Error | undefined): string | number | undefined {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' || typeof code === 'number' ? code : undefined;
 }

@@ -4,16 +4,12 @@
  */
 import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 
 export class SpanFile {
   readonly file: string;
   readonly #folder: string;
   readonly #mostBytes: number;
   #bytes: number | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-  #underWay = 0;
 
   /**
    * @param name of the stage; the file is `<name>.jsonl`, and that before it `<name>.1.jsonl`
@@ -25,23 +21,14 @@ export class SpanFile {
     this.#mostBytes = mostBytes;
   }
 
-  /** @returns false where the spans are not kept: the disk does not take them, or not so fast */
-  async keep(spans: readonly ReadableSpan[]): Promise<boolean> {
-    // What waits for a disk would be memory without a bound.
-    if (this.#underWay > 0) return false;
-    const bytes = JsonTraceSerializer.serializeRequest([...spans]);
-    if (bytes === undefined) return false;
-    this.#underWay += 1;
-    const written = this.#write(Buffer.concat([bytes, Buffer.from('\n')]));
-    this.#last = written;
-    const isWritten = await written;
-    this.#underWay -= 1;
-    return isWritten;
-  }
-
-  /** Resolves when what was kept is written. */
-  async close(): Promise<void> {
-    await this.#last;
+  /**
+   * @param request an ExportTraceServiceRequest in protobuf
+   * @returns false where it is not kept: the disk does not take it
+   */
+  async keep(request: Buffer): Promise<boolean> {
+    // Loaded where it is needed, which is seldom.
+    const { readOtlpTraces } = await import('./otlp-messages.js');
+    return this.#write(Buffer.from(`${JSON.stringify(readOtlpTraces(request))}\n`));
   }
 
   async #write(line: Buffer): Promise<boolean> {

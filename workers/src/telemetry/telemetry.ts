@@ -1,13 +1,12 @@
 /** Starts OpenTelemetry where it is configured, and loads nothing of it where it isn't. */
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { TelemetryConfiguration } from '@integration-hub/api';
 import type { Counter, Registry } from 'prom-client';
-import { errorShape, type Log } from '../log.js';
+import type { Log } from '../log.js';
 import { noTraces, type Traces } from './traces.js';
 
-/** How often metrics are sent, and how long a request may take, in milliseconds. */
-const [metricsEveryMs, requestMs] = [15_000, 3_000];
+/** How often metrics are sent, in milliseconds. */
+const metricsEveryMs = 15_000;
 /** How long a stop waits for what has not been sent. */
 const closeMs = 2_000;
 
@@ -35,100 +34,71 @@ export async function startTelemetry(
 ): Promise<Telemetry> {
   if (configuration === null) return { traces: noTraces, close: () => Promise.resolve() };
   const [
-    { OTLPTraceExporter },
     { OTLPMetricExporter },
     { MeterProvider, PeriodicExportingMetricReader },
     { resourceFromAttributes },
-    { OtlpTraces },
-    { PrometheusMetrics },
     { Circuit },
+    { MessageTraces },
+    { OtlpEndpoint, requestMs },
+    { PrometheusMetrics },
+    { SpanBatches },
+    { requestHead },
     { SpanFile },
   ] = await Promise.all([
-    import('@opentelemetry/exporter-trace-otlp-http'),
-    import('@opentelemetry/exporter-metrics-otlp-http'),
+    import('@opentelemetry/exporter-metrics-otlp-proto'),
     import('@opentelemetry/sdk-metrics'),
     import('@opentelemetry/resources'),
-    import('./otlp-traces.js'),
-    import('./otlp-metrics.js'),
     import('./circuit.js'),
+    import('./message-traces.js'),
+    import('./otlp-endpoint.js'),
+    import('./otlp-metrics.js'),
+    import('./span-batches.js'),
+    import('./span-encoder.js'),
     import('./span-file.js'),
   ]);
-  const { headersFile, sampleRatio, spansFolder } = configuration;
-  const endpoint = configuration.endpoint.replace(/\/+$/, '');
-  const headers = readHeaders(headersFile, log);
-  const resource = resourceFromAttributes({
+  const { sampleRatio, spansFolder } = configuration;
+  const endpoint = new OtlpEndpoint(configuration, log);
+  const attributes = {
     'service.name': service,
     'service.namespace': namespace,
     'service.instance.id': `${hostname()}-${process.pid}`,
-  });
-  const request = { headers, timeoutMillis: requestMs };
-  const exporter = new Circuit({
-    exporter: new OTLPTraceExporter({ ...request, url: `${endpoint}/v1/traces` }),
+  };
+  const circuit = new Circuit({
+    endpoint,
+    head: requestHead(attributes, 'integration-hub'),
     file: new SpanFile(spansFolder, service),
     log,
-    endpoint,
     count: (outcome, number) => spans.inc({ outcome }, number),
   });
-  const traces = new OtlpTraces({
-    resource,
-    exporter,
-    sampleRatio,
+  const batches = new SpanBatches({
+    send: (batch) => circuit.send(batch),
     onDropped: () => spans.inc({ outcome: 'dropped' }),
+  });
+  const exporter = new OTLPMetricExporter({
+    url: `${endpoint.url}/v1/metrics`,
+    headers: () => endpoint.headers(),
+    httpAgentOptions: () => endpoint.agent,
+    timeoutMillis: requestMs,
   });
   // Sums that are cumulative: what can't be sent is in the next request.
   const metrics = new MeterProvider({
-    resource,
+    resource: resourceFromAttributes(attributes),
     readers: [
       new PeriodicExportingMetricReader({
-        exporter: new OTLPMetricExporter({ ...request, url: `${endpoint}/v1/metrics` }),
+        exporter,
         exportIntervalMillis: metricsEveryMs,
         exportTimeoutMillis: requestMs,
         metricProducers: [new PrometheusMetrics(registry)],
       }),
     ],
   });
+  const traces = new MessageTraces({ batches, sampleRatio });
   return {
     traces,
     close: async () => {
-      const closed = Promise.allSettled([traces.provider.shutdown(), metrics.shutdown()]);
+      const closed = Promise.allSettled([batches.flush(), metrics.shutdown()]);
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, closeMs).unref())]);
+      endpoint.agent.destroy();
     },
   };
-}
-
-/** Reads the file for each request, so that a changed Secret needs no restart. */
-function readHeaders(file: string | null, log: Log): () => Promise<Record<string, string>> {
-  let isToldOf = false;
-  return async () => {
-    if (file === null) return {};
-    try {
-      const text = await readFile(file, 'utf8');
-      isToldOf = false;
-      return parseHeaders(text);
-    } catch (error) {
-      if (!isToldOf) {
-        const fields = { reasonCode: 'TELEMETRY_HEADERS', file, ...errorShape(error) };
-        log.warn('the headers of telemetry can’t be read: it is sent without them', fields);
-      }
-      isToldOf = true;
-      return {};
-    }
-  };
-}
-
-/** @param text name=value,name=value, as OTEL_EXPORTER_OTLP_HEADERS has it; a value may be percent-encoded */
-export function parseHeaders(text: string): Record<string, string> {
-  const pairs = text
-    .split(/[,\n]/)
-    .map((pair) => /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair))
-    .flatMap((match) => (match === null ? [] : [[match[1]!, decoded(match[2]!)] as const]));
-  return Object.fromEntries(pairs);
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

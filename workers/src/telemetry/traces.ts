@@ -10,17 +10,30 @@ export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer
 /** Of a message's fields MSH-3, MSH-9 and MSH-10 only. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
+/** Why something did not succeed: a stable code, and a sentence without patient data. */
+export interface SpanFailure {
+  readonly code: string;
+  readonly reason?: string;
+}
+
 /** What a stage does with a message, or with many. */
 export interface StageSpan {
   /** For the header of the record that comes of it. */
   readonly traceparent: string;
-  /** False where the message was not chosen to be traced: then what is said of it need not be put together. */
+  /** Whether it will be seen. What is not chosen may still come to be, until it has ended. */
   readonly isRecorded: boolean;
-  set(attributes: SpanAttributes): void;
+  /** @param attributes is asked once the span has ended, and only if it is seen */
+  set(attributes: () => SpanAttributes): void;
   /** A part of it, that begins now. */
   part(name: string, kind: SpanKind): StageSpan;
-  /** @param failure stable code, and a sentence without patient data, where it did not succeed */
-  end(failure?: { readonly code: string; readonly reason?: string }): void;
+  /** Has it and all of its stage be seen, chosen or not, and what later stages do as well. */
+  keep(): void;
+  /** Notes a failure of the message, which is always seen. */
+  fail(failure: SpanFailure): void;
+  /** @param failure as of `fail` */
+  end(failure?: SpanFailure): void;
+  /** Ends without an outcome, for it is done again; that is seen only where the message was chosen. */
+  interrupt(code: string): void;
 }
 
 export interface Traces {
@@ -32,7 +45,7 @@ export interface Traces {
   ofMany(spans: readonly StageSpan[], name: string, kind: SpanKind): StageSpan;
 }
 
-/** A span that nobody sees; it hands on whose message it was. */
+/** A span that nobody will see; it hands on whose message it was. */
 export class UnrecordedSpan implements StageSpan {
   readonly isRecorded = false;
   constructor(readonly traceparent: string) {}
@@ -42,7 +55,16 @@ export class UnrecordedSpan implements StageSpan {
   part(): StageSpan {
     return this;
   }
+  keep(): void {
+    // There is nowhere to.
+  }
+  fail(): void {
+    // Nobody sees it.
+  }
   end(): void {
+    // Nobody sees it.
+  }
+  interrupt(): void {
     // Nobody sees it.
   }
 }

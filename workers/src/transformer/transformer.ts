@@ -166,26 +166,26 @@ export class Transformer implements Worker {
       'commit',
       'producer',
     );
-    if (transaction.isRecorded) {
-      const { topic, partition } = batch;
-      transaction.set({
-        ...aboutRead({ topic, partition, offset: nextOffset - 1n }, this.#configuration.group),
-        'messaging.operation.name': 'commit',
-        'messaging.operation.type': 'settle',
-        'messaging.batch.message_count': outcomes.length,
-      });
-    }
+    const { topic, partition } = batch;
+    transaction.set(() => ({
+      ...aboutRead({ topic, partition, offset: nextOffset - 1n }, this.#configuration.group),
+      'messaging.operation.name': 'commit',
+      'messaging.operation.type': 'settle',
+      'messaging.batch.message_count': outcomes.length,
+    }));
     let isCommitted = false;
     try {
       isCommitted = await this.#transactions.run(batch, outgoing, nextOffset);
       return isCommitted;
     } finally {
-      const lost = isCommitted ? undefined : { code: 'NOT_COMMITTED' };
-      transaction.end(lost);
       for (const { span, sending, failure } of outcomes) {
-        for (const one of sending) one.end(lost);
-        span.end(lost ?? failure);
+        for (const one of [...sending, span]) {
+          if (isCommitted) one.end(one === span ? failure : undefined);
+          else one.interrupt('NOT_COMMITTED');
+        }
       }
+      if (isCommitted) transaction.end();
+      else transaction.interrupt('NOT_COMMITTED');
     }
   }
 
@@ -214,15 +214,13 @@ export class Transformer implements Worker {
   #transformRecord(record: IncomingRecord, { records, noted }: Output): Outcome {
     const description = readDescription(record.headers);
     const span = this.#parts.traces.goOn(record.headers['traceparent'], 'process', 'consumer');
-    if (span.isRecorded) {
-      span.set({ ...aboutMessage(description), ...aboutRead(record, this.#configuration.group) });
-    }
+    span.set(() => ({ ...aboutMessage(description), ...aboutRead(record, this.#configuration.group) }));
     const mapping = span.part('transform', 'internal');
     try {
       const verdict = this.#deduplication?.judge(record, description, noted);
       if (verdict?.isDuplicate === true) {
         mapping.end();
-        span.set({ 'ihub.duplicate': true });
+        span.set(() => ({ 'ihub.duplicate': true }));
         return { description, duplicateOf: verdict.firstReceived, destinations: [], span, sending: [] };
       }
       const made = this.#transform(record.value);
@@ -261,7 +259,7 @@ export class Transformer implements Worker {
 
   #sending(span: StageSpan, topic: string): StageSpan {
     const sending = span.part('send', 'producer');
-    if (sending.isRecorded) sending.set(aboutSent(topic));
+    sending.set(() => aboutSent(topic));
     return sending;
   }
 
