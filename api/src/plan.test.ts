@@ -129,10 +129,13 @@ describe('plan', () => {
       { name: 'db-ca', keys: ['ca.crt'] },
     ]);
     const configuration = archivist.configuration as ArchivistConfiguration;
-    expect(configuration.topics).to.deep.equal(topics.map(({ name }) => name));
-    expect(configuration.eventsTopic).to.equal('ihub.hub.events').and.equal(topics.at(-2)!.name);
-    expect(configuration.replaysTopic).to.equal('ihub.hub.replays');
-    expect(topics.at(-1)!.config).to.include({ 'cleanup.policy': 'compact', 'retention.ms': '-1' });
+    const [events, replays, security] = topics.slice(-3);
+    // Security events are of no message.
+    const read = topics.filter((one) => one !== security).map(({ name }) => name);
+    expect(configuration.topics).to.deep.equal(read);
+    expect(configuration.eventsTopic).to.equal('ihub.hub.events').and.equal(events!.name);
+    expect(configuration.replaysTopic).to.equal('ihub.hub.replays').and.equal(replays!.name);
+    expect(replays!.config).to.include({ 'cleanup.policy': 'compact', 'retention.ms': '-1' });
     expect(configuration.contentPolicies).to.deep.equal({ a: 'Redacted', b: 'Full' });
     expect(configuration.retentionMs).to.equal(30 * 86_400_000);
     expect(configuration.database).to.include({ host: 'db', port: 5432, name: 'ihub' });
@@ -143,6 +146,18 @@ describe('plan', () => {
     }
   });
 
+  it('has a topic of security events with or without an archive, of a year and a bounded size', () => {
+    const { topics, stages } = plan(hub(), [flow('a', 2575)], [destination()]);
+    const security = topics.find(({ name }) => name === 'ihub.hub.security')!;
+    expect(security).to.include({ partitions: 1, owner: 'Hub/hub' });
+    expect(security.config).to.include({
+      'cleanup.policy': 'delete',
+      'retention.ms': '31536000000',
+      'retention.bytes': '1073741824',
+    });
+    expect(stages[0]!.configuration).to.include({ securityTopic: 'ihub.hub.security' });
+  });
+
   it('gives a flow with a mapping a listener, a transformer and its destination’s sender', () => {
     const { topics, stages, problems } = plan(hub(), [flow('phw-to-mpi', 2575, mapped)], [destination()]);
     expect(problems).to.deep.equal([]);
@@ -151,6 +166,7 @@ describe('plan', () => {
       ['ihub.hub.phw-to-mpi.received', 1],
       ['ihub.hub.mpi.outbound', 12],
       ['ihub.hub.mpi.dead-letter', 1],
+      ['ihub.hub.security', 1],
     ]);
     expect(stages.map(({ name, replicas }) => [name, replicas])).to.deep.equal([
       ['phw-to-mpi-listener', 2],

@@ -13,6 +13,7 @@ import {
   outboundTopic,
   receivedTopic,
   replaysTopic,
+  securityTopic,
 } from './topic-names.js';
 import { notifierConfigurationOf } from './alert-notifications.js';
 import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
@@ -74,6 +75,8 @@ const handshakeTimeoutMs = 10_000;
 /** A transformer that has stood still for so long still knows all of its window that it knew before. */
 const longestStandstillMs = 86_400_000;
 const leastSegmentMs = 600_000;
+/** How long security events are kept, and how much of them. */
+const [securityRetentionMs, securityRetentionBytes] = [365 * 86_400_000, 1_073_741_824];
 const kafkaClient = { sessionTimeoutMs: 6_000, watchdogMs: 60_000 } as const;
 
 /**
@@ -112,6 +115,7 @@ export function plan(
     planDestination(hub, known.get(name)!, users, secretsFolder, topics, stages);
   }
   planArchive(hub, sound, secretsFolder, topics, stages);
+  topics.push(securityEvents(hub));
   const used = [...inUse.keys()].map((name) => known.get(name)!);
   planConsole(hub, sound, used, secretsFolder, topics, stages);
   return { topics, stages: stages.map((stage) => withTelemetrySecrets(hub, secretsFolder, stage)), problems };
@@ -225,6 +229,7 @@ function planFlow(
         rules: spec.listener.accept.rules,
       },
       schema: schemaConfiguration(spec.listener.schema),
+      securityTopic: securityTopic(namespace),
       contentPolicy: spec.contentPolicy,
       onReject: spec.listener.onReject,
       storeTimeoutMs: durationToMs(spec.listener.storeTimeout),
@@ -605,6 +610,19 @@ function consolePlan(
       messagesPerMinute: sender.messagesPerMinute,
     })),
   };
+}
+
+/** Security events are asked for long after; and who makes them without end must not fill the brokers' disks. */
+function securityEvents(hub: Hub): Topic {
+  const { name, namespace } = hub.metadata;
+  const planned = topic(hub, securityTopic(namespace), 1, 0, `Hub/${name}`);
+  const kept = {
+    'retention.ms': String(securityRetentionMs),
+    'retention.bytes': String(securityRetentionBytes),
+    // Kafka deletes whole segments only.
+    'segment.bytes': String(securityRetentionBytes / 16),
+  };
+  return { ...planned, config: { ...planned.config, ...kept } };
 }
 
 /** Where replays keep how far they have come: however long one is paused, it must not be forgotten. */

@@ -1,7 +1,7 @@
 /**
- * Security events: what a listener refuses that may be an attack or a broken set-up. JSON in the events' topic, beside
- * the events of messages and with a type of their own (`dev.integrationhub.security.…`), so that a security team's
- * tools can read them alone.
+ * Security events: what a listener refuses that may be an attack or a broken set-up. JSON in a topic of their own
+ * (`ihub.<namespace>.security`), with CloudEvents of a type of their own (`dev.integrationhub.security.…`), so that a
+ * security team's tools can read them alone.
  */
 import { z } from 'zod';
 import type { RecordHeaders } from './message-record.js';
@@ -33,13 +33,21 @@ export const securityEvent = z.object({
   code: z.string(),
   /** A sentence without patient data. */
   reason: z.string(),
-  /** IP address of the client, which may be a balancer's; empty where it is gone. */
+  /**
+   * How many more of the type there were than were told one by one, since the last such event of the stage. Then the
+   * rest is of all of them. Absent: the event is of one.
+   */
+  leftOut: z.int().min(1).optional(),
+  /** IP address of the client, which may be a balancer's; empty where it is gone, and of those left out. */
   remoteAddress: z.string(),
   /** Of a message that was kept as a dead letter. */
   correlationId: z.string().optional(),
   /** The message's beginning in base64, at most `mostQuotedBytes`: only where the flow's contentPolicy is Full. */
   content: z.base64().optional(),
 });
+
+/** Code of an event that tells how many were left out. */
+export const leftOutCode = 'NOT_TOLD_ONE_BY_ONE';
 
 export type SecurityEvent = z.output<typeof securityEvent>;
 export type SecurityEventType = SecurityEvent['type'];

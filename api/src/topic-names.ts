@@ -19,6 +19,9 @@ export const deduplicationTopic = (namespace: string, flow: string): string =>
 /** What the stages tell of messages. */
 export const eventsTopic = (namespace: string): string => `ihub.${namespace}.events`;
 
+/** What listeners have refused that may be an attack or a broken set-up. */
+export const securityTopic = (namespace: string): string => `ihub.${namespace}.security`;
+
 /** Who has read, replayed, dropped and silenced what in the console. */
 export const auditTopic = (namespace: string): string => `ihub.${namespace}.audit`;
 

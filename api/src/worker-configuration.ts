@@ -75,7 +75,9 @@ export const listenerConfiguration = z.strictObject({
       tables: z.enum(['ignore', 'warning', 'error']),
     })
     .nullable(),
-  /** What security events may quote of messages. */
+  /** The topic of security events. */
+  securityTopic: text,
+  /** What they may quote of messages. */
   contentPolicy,
   onReject: z.enum(['Close', 'Nak']),
   storeTimeoutMs: milliseconds,

@@ -55,6 +55,9 @@ describe('ihub plan', () => {
       '  topic        ihub.default.mpi.outbound     12 partitions  4 copies, 3 in sync, kept 1.5 days',
       '  topic        ihub.default.mpi.dead-letter  1 partition    4 copies, 3 in sync, kept 1.5 days',
       '',
+      'Hub/hub',
+      '  topic        ihub.default.security         1 partition    4 copies, 3 in sync, kept 365 days',
+      '',
     ]);
   });
 

@@ -50,6 +50,7 @@ describe('plan of a namespace', () => {
     resources.flows = [flow('one', 2575, 'mpi'), flow('two', 2576, 'mpi')];
     expect(resources.changes()).to.deep.equal([
       'Destination/mpi',
+      'Hub/hub',
       'IntegrationFlow/one',
       'IntegrationFlow/two',
     ]);

@@ -3,7 +3,13 @@
  * loaded where no endpoint is configured.
  */
 import { randomUUID } from 'node:crypto';
-import { startTelemetry, type Log, type Telemetry, type Traces } from '@integration-hub/workers';
+import {
+  parseHeaders,
+  startTelemetry,
+  type Log,
+  type Telemetry,
+  type Traces,
+} from '@integration-hub/workers';
 import { z } from 'zod';
 import type { Metrics } from './metrics.js';
 
@@ -11,6 +17,7 @@ import type { Metrics } from './metrics.js';
 const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).optional(),
   OTEL_EXPORTER_OTLP_CERTIFICATE: z.string().min(1).optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().default(''),
   OTEL_SERVICE_NAME: z.string().min(1).default('integration-hub-operator'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
 });
@@ -24,7 +31,8 @@ export interface TracingParts {
 
 /**
  * Starts the export of spans and metrics over OTLP/HTTP where OTEL_EXPORTER_OTLP_ENDPOINT says where to
- * (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). OTEL_EXPORTER_OTLP_HEADERS is sent with them.
+ * (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). OTEL_EXPORTER_OTLP_HEADERS is sent with them, and
+ * OTEL_EXPORTER_OTLP_CERTIFICATE names a file of the authorities that an https endpoint is trusted by.
  *
  * @throws z.ZodError where a variable is wrong
  */
@@ -35,6 +43,7 @@ export async function startTracing(
   const {
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_HEADERS,
     OTEL_SERVICE_NAME,
     OTEL_TRACES_SAMPLER_ARG,
   } = environmentSchema.parse(environment);
@@ -48,7 +57,9 @@ export async function startTracing(
       }
     : null;
   const { registry, spans } = metrics;
-  return startTelemetry(configuration, { service: OTEL_SERVICE_NAME, namespace, log, registry, spans });
+  const headers = parseHeaders(OTEL_EXPORTER_OTLP_HEADERS);
+  const parts = { service: OTEL_SERVICE_NAME, namespace, log, registry, headers, spans };
+  return startTelemetry(configuration, parts);
 }
 
 /** Runs work within a span; what it throws is noted by its name, not its text. */

@@ -3,12 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   eventHeaders,
-  securityEventHeaders,
   type MessageDescription,
   type MessageEvent,
   type MessageEventType,
   type RecordHeaders,
-  type SecurityEvent,
   type WorkerConfiguration,
 } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
@@ -70,12 +68,6 @@ export class Events {
     this.#produce(correlationId, event, eventHeaders(event, randomUUID()));
   };
 
-  /** Tells a security event, or drops and counts it. Does nothing where nobody listens. */
-  readonly tellSecurity = (event: SecurityEvent): void => {
-    if (!this.#hasRoom()) return;
-    this.#produce(event.correlationId ?? event.stage, event, securityEventHeaders(event, randomUUID()));
-  };
-
   #hasRoom(): boolean {
     if (this.#topic === null) return false;
     if (this.#producer.pendingRecords < mostPending) return true;
@@ -83,7 +75,7 @@ export class Events {
     return false;
   }
 
-  #produce(key: string, event: MessageEvent | SecurityEvent, headers: RecordHeaders): void {
+  #produce(key: string, event: MessageEvent, headers: RecordHeaders): void {
     const value = Buffer.from(JSON.stringify(event));
     this.#producer
       .produce({ topic: this.#topic!, key: Buffer.from(key), value, headers })

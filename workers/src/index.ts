@@ -7,6 +7,7 @@ export { Health } from './health.js';
 export { createLog, errorShape, type Log } from './log.js';
 export { Metrics } from './metrics.js';
 export { workerEnvironment, workerModules, workerNodeOptions, workerProgram } from './program.js';
+export { parseHeaders } from './telemetry/otlp-headers.js';
 export { startTelemetry, type Telemetry } from './telemetry/telemetry.js';
 export { noTraces, type Traces } from './telemetry/traces.js';
 export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';

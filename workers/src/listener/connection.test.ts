@@ -22,6 +22,7 @@ const configuration: ListenerConfiguration = {
   telemetry: null,
   deadLetterTopic: 'dead',
   eventsTopic: null,
+  securityTopic: 'ihub.default.security',
   flow: 'test',
   healthBoard: '',
   peer: '',

@@ -29,6 +29,8 @@ const mostPendingBytes = 64 * 1_048_576;
 const tickMs = 250;
 /** How long after a suspension no message is taken. */
 const wakingMs = 1_000;
+/** How long a stop waits for Kafka to take the security events that it has not yet. */
+const securityCloseMs = 5_000;
 /** How long a stop waits for connections to be answered. */
 const drainMs = 15_000;
 
@@ -38,6 +40,9 @@ export class Listener implements Worker {
   readonly #service: ListenerService;
   readonly #producer: GatheringProducer;
   readonly #events: Events;
+  /** One of its own: what is refused must not stand in the way of messages, nor the other way round. */
+  readonly #securityProducer: GatheringProducer;
+  readonly #security: SecurityEvents;
   readonly #server: Server;
   readonly #connections = new Set<ListenerConnection>();
   #tick: NodeJS.Timeout | undefined;
@@ -64,10 +69,16 @@ export class Listener implements Worker {
     const labels = { flow, health_board: healthBoard, peer };
     const [received, last] = [parts.metrics.received.labels(labels), { flow, at: 0 }];
     parts.metrics.lastReceived = last;
-    const security = new SecurityEvents(configuration, {
-      tell: this.#events.tellSecurity,
+    const { bootstrapServers } = configuration.kafka;
+    this.#securityProducer = new GatheringProducer({
+      connection: { bootstrapServers, clientId: `${configuration.stage}-security` },
+      log: kafkaLog(parts.log),
+    });
+    this.#security = new SecurityEvents(configuration, {
+      store: (record) => this.#securityProducer.produce(record),
       count: (type) => parts.metrics.securityEvents.inc({ flow, type }),
     });
+    const security = this.#security;
     this.#service = {
       configuration,
       log: parts.log,
@@ -127,6 +138,8 @@ export class Listener implements Worker {
     clearInterval(this.#tick);
     this.#service.refusals.flush();
     await this.#producer.close();
+    const told = this.#security.close().then(() => this.#securityProducer.close());
+    await Promise.race([told, sleep(securityCloseMs, undefined, { ref: false })]);
     await this.#events.close();
   }
 

@@ -23,7 +23,7 @@ describe('An https endpoint of telemetry', () => {
       let text = '';
       request.setEncoding('utf8').on('data', (part: string) => (text += part));
       request.on('end', () => {
-        taken.push(`${request.url} ${request.headers['x-tenant']} ${text}`);
+        taken.push([request.url, request.headers['x-tenant'], text].join(' '));
         response.writeHead(text === 'too much' ? 413 : 200).end();
       });
     }).listen(0);
@@ -44,7 +44,7 @@ describe('An https endpoint of telemetry', () => {
   const post = (text: string): Promise<unknown> =>
     endpoint.post('/v1/traces', [Buffer.from(text)]).then(
       () => 'taken in',
-      ({ code }: { code?: unknown }) => code,
+      (error: unknown) => (error as { code?: unknown }).code,
     );
 
   it('is trusted by the authority of a file; both files may change while the process runs', async () => {

@@ -5,6 +5,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { TelemetryConfiguration } from '@integration-hub/api';
 import { errorShape, type Log } from '../log.js';
+import { parseHeaders } from './otlp-headers.js';
 
 /** How long a request may take, in milliseconds. */
 export const requestMs = 3_000;
@@ -21,15 +22,18 @@ export class OtlpEndpoint {
   readonly url: string;
   readonly agent: http.Agent | https.Agent;
   readonly #headersFile: string | null;
+  readonly #fixedHeaders: Readonly<Record<string, string>>;
   readonly #log: Log;
   #areHeadersMissing = false;
 
   constructor(
     { endpoint, headersFile, caFile }: Pick<TelemetryConfiguration, 'endpoint' | 'headersFile' | 'caFile'>,
     log: Log,
+    fixedHeaders: Readonly<Record<string, string>> = {},
   ) {
     this.url = endpoint.replace(/\/+$/, '');
     this.#headersFile = headersFile;
+    this.#fixedHeaders = fixedHeaders;
     this.#log = log;
     if (this.url.startsWith('http:')) this.agent = new http.Agent({ keepAlive: true });
     else this.agent = caFile === null ? new https.Agent({ keepAlive: true }) : new AuthorityAgent(caFile);
@@ -69,20 +73,20 @@ export class OtlpEndpoint {
   }
 
   /** Reads the file for each request, so that a changed Secret needs no restart. */
-  async headers(): Promise<Record<string, string>> {
+  async headers(): Promise<Readonly<Record<string, string>>> {
     const file = this.#headersFile;
-    if (file === null) return {};
+    if (file === null) return this.#fixedHeaders;
     try {
       const text = await readFile(file, 'utf8');
       this.#areHeadersMissing = false;
-      return parseHeaders(text);
+      return { ...this.#fixedHeaders, ...parseHeaders(text) };
     } catch (error) {
       if (!this.#areHeadersMissing) {
         const fields = { reasonCode: 'TELEMETRY_HEADERS', file, ...errorShape(error) };
         this.#log.warn('the headers of telemetry can’t be read: it is sent without them', fields);
       }
       this.#areHeadersMissing = true;
-      return {};
+      return this.#fixedHeaders;
     }
   }
 }
@@ -101,22 +105,5 @@ class AuthorityAgent extends https.Agent {
     ...[options, callback]: Parameters<https.Agent['createConnection']>
   ): ReturnType<https.Agent['createConnection']> {
     return super.createConnection({ ...options, ca: readFileSync(this.#caFile) }, callback);
-  }
-}
-
-/** @param text name=value,name=value, as OTEL_EXPORTER_OTLP_HEADERS has it; a value may be percent-encoded */
-export function parseHeaders(text: string): Record<string, string> {
-  const pairs = text
-    .split(/[,\n]/)
-    .map((pair) => /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair))
-    .flatMap((match) => (match === null ? [] : [[match[1]!, decoded(match[2]!)] as const]));
-  return Object.fromEntries(pairs);
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
   }
 }

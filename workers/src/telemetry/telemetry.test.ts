@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import winston from 'winston';
 import { Writable } from 'node:stream';
 import { Metrics } from '../metrics.js';
-import { parseHeaders } from './otlp-endpoint.js';
+import { parseHeaders } from './otlp-headers.js';
 import { readOtlpMetrics, readOtlpTraces, type OtlpMetric, type OtlpSpan } from './otlp-messages.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
 import { untracedParent } from './traces.js';

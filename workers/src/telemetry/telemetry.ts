@@ -17,6 +17,8 @@ export interface TelemetryParts {
   readonly namespace: string;
   readonly log: Log;
   readonly registry: Registry;
+  /** What is sent with each request beside what the configuration says. Absent: nothing. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Counts spans by what became of them. */
   readonly spans: Pick<Counter<'outcome'>, 'inc'>;
 }
@@ -30,7 +32,7 @@ export interface Telemetry {
 /** @param configuration null: nothing is traced, nor sent */
 export async function startTelemetry(
   configuration: TelemetryConfiguration | null,
-  { service, namespace, log, registry, spans }: TelemetryParts,
+  { service, namespace, log, registry, headers, spans }: TelemetryParts,
 ): Promise<Telemetry> {
   if (configuration === null) return { traces: noTraces, close: () => Promise.resolve() };
   const [
@@ -57,7 +59,7 @@ export async function startTelemetry(
     import('./span-file.js'),
   ]);
   const { sampleRatio, spansFolder } = configuration;
-  const endpoint = new OtlpEndpoint(configuration, log);
+  const endpoint = new OtlpEndpoint(configuration, log, headers);
   const attributes = {
     'service.name': service,
     'service.namespace': namespace,
@@ -76,7 +78,7 @@ export async function startTelemetry(
   });
   const exporter = new OTLPMetricExporter({
     url: `${endpoint.url}/v1/metrics`,
-    headers: () => endpoint.headers(),
+    headers: async () => ({ ...(await endpoint.headers()) }),
     httpAgentOptions: () => endpoint.agent,
     timeoutMillis: requestMs,
   });
