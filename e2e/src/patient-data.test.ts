@@ -2,53 +2,33 @@
  * No patient in what a hub tells of itself. Patients with names, numbers, addresses and dates that occur nowhere else
  * are sent through every path, faults included; then everything that left the messages' own topics is searched for them.
  */
-import { randomInt } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventsTopic, problemText, readResources, securityEvent } from '@integration-hub/api';
+import { fileURLToPath } from 'node:url';
+import {
+  auditTopic,
+  eventsTopic,
+  problemText,
+  readResources,
+  securityEvent,
+  securityTopic,
+} from '@integration-hub/api';
 import { IhubProcess, LocalHub, MockReceiver } from '@integration-hub/cli';
 import { encodeFrame } from '@integration-hub/hl7';
 import { freePorts, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
+import { Browser } from '../../console/dist/console-under-test.js';
 import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
 import { flows, samples } from './flows.js';
-import { numbered } from './hospital.js';
 import { until } from './hub-under-test.js';
+import { MarkedPatient, mentionsOf, type Mention } from './marked-patients.js';
 import { OtlpReceiver } from './otlp-receiver.js';
-
-/** A patient whom nothing else mentions. */
-class Patient {
-  readonly family = word();
-  readonly given = word();
-  readonly number = String(randomInt(1e9, 1e10));
-  readonly nhsNumber = String(randomInt(9e9, 1e10));
-  readonly born = `18${randomInt(10, 99)}0${randomInt(1, 9)}${randomInt(10, 28)}`;
-  readonly street = `${randomInt(100, 999)} ${word()}`;
-  readonly phone = `029${randomInt(1e8, 1e9)}`;
-
-  get marks(): string[] {
-    return [this.family, this.given, this.number, this.nhsNumber, this.born, this.street, this.phone];
-  }
-  get segment(): string {
-    const { family, given, number, nhsNumber, born, street, phone } = this;
-    const identifiers = `${number}^^^252^PI~${nhsNumber}^^^NHS^NH`;
-    return `PID|||${identifiers}||${family}^${given}||${born}|F|||${street}^^Caerdydd^^CF10 1AA||${phone}`;
-  }
-  /** A message about this patient, made of a sample. */
-  message(sample: Buffer, controlId: string): Buffer {
-    const segments = sample.toString('latin1').split('\r');
-    const about = segments.map((segment) => (segment.startsWith('PID|') ? this.segment : segment));
-    return numbered(Buffer.from(about.join('\r'), 'latin1'), controlId);
-  }
-}
-
-function word(): string {
-  return `Q${Array.from({ length: 9 }, () => String.fromCharCode(97 + randomInt(26))).join('')}`;
-}
 
 const tlsFlow = (port: number): string => `
 apiVersion: integrationhub.dev/v1alpha1
@@ -61,7 +41,7 @@ spec:
 
 describe('Patient data', function () {
   this.timeout(900_000);
-  const patients: Patient[] = [];
+  const patients: MarkedPatient[] = [];
   const outputs: string[] = [];
   let directory: string;
   let otlp: OtlpReceiver;
@@ -72,7 +52,7 @@ describe('Patient data', function () {
 
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'ihub-patients-'));
-    const [mpi, phw, paris, secured] = await freePorts(4);
+    const [mpi, phw, paris, secured, consolePort] = await freePorts(5);
     ports = { mpi: mpi!, phw: phw!, paris: paris!, secured: secured! };
     receiver = new MockReceiver(
       { host: '127.0.0.1', port: ports.mpi, reply: 'AA', delayMs: 0 },
@@ -104,11 +84,13 @@ describe('Patient data', function () {
         addresses: new Map(),
         secrets: join(directory, 'secrets'),
         archive: true,
+        consolePort: consolePort!,
         telemetry: otlp.url,
         onProgress: (sentence) => outputs.push(sentence),
       },
     );
-    await until('every worker runs', () => hub.workers.every(({ state }) => state === 'running'), 60_000);
+    const all = [...hub.workers, hub.console!];
+    await until('every worker runs', () => all.every(({ state }) => state === 'running'), 60_000);
   });
   after(async () => {
     await hub.stop();
@@ -117,8 +99,8 @@ describe('Patient data', function () {
     await rm(directory, { recursive: true, force: true });
   });
 
-  function patient(): Patient {
-    const one = new Patient();
+  function patient(): MarkedPatient {
+    const one = new MarkedPatient();
     patients.push(one);
     return one;
   }
@@ -138,6 +120,13 @@ describe('Patient data', function () {
     await run.ended();
     outputs.push(run.stdout, run.stderr);
     return run.stdout;
+  }
+  /** A run that fails, for a reason that it tells. */
+  async function ihubFails(...args: string[]): Promise<void> {
+    const run = new IhubProcess([...args, '--data', join(directory, 'hub')]);
+    expect(await run.ended(), args.join(' ')).to.be.within(1, 2);
+    expect(run.stdout + run.stderr, args.join(' ')).not.to.equal('');
+    outputs.push(run.stdout, run.stderr);
   }
   const outcomes = async (controlId: string): Promise<string> => ihub('search', '--control-id', controlId);
   const becomes = (controlId: string, outcome: RegExp): Promise<void> =>
@@ -222,33 +211,75 @@ describe('Patient data', function () {
     await becomes(`away-${patients.length}`, /delivered/);
   });
 
-  it('is in nothing that the hub tells of itself', async () => {
-    for (const worker of hub.workers) {
-      const response = await fetch(`http://127.0.0.1:${worker.httpPort!}/metrics`);
-      outputs.push(await response.text());
-    }
+  it('is asked for: by the command line, also wrongly, and through the console', async () => {
     await ihub('search', '--since', '1h');
     await ihub('search', '--since', '1h', '--json');
     for (const controlId of ['good-1', 'refused-1', 'date-1', 'sender-1']) {
       expect(await ihub('trace', controlId)).to.match(/trace [0-9a-f]{32}/);
       await ihub('trace', controlId, '--json');
     }
-    await ihub('search', '--patient', patients[0]!.nhsNumber);
+    const { nhsNumber, number } = patients[0]!;
+    await ihub('search', '--patient', nhsNumber);
+    await ihub('replay', '--patient', nhsNumber);
+    await ihub('replay', '--flow', 'phw-to-mpi', '--since', '1h', '--stage', 'outbound', '--json');
     await ihub('logs', 'phw-to-mpi', '--destinations');
-    const told = new Map<string, string>([['what ihub printed', outputs.join('\n')]]);
-    const events = await readTopics((topic, text) => told.set(topic, text));
-    for (const folder of ['logs', 'spans', 'configuration']) {
-      for (const name of await readdir(join(directory, 'hub', folder))) {
-        told.set(`${folder}/${name}`, await readFile(join(directory, 'hub', folder, name), 'utf8'));
-      }
+    await ihubFails('search', '--patient', nhsNumber, '--since', 'yesterday');
+    await ihubFails('trace', 'nobody-1');
+    await ihubFails('dead-letters', 'show', 'phw-to-mpi/0/99999');
+    await ihubFails('dead-letters', 'replay', '--why', 'none is named');
+    await ihubFails('dead-letters', 'replay', 'mpi/0/99999', '--why', 'there is none');
+    await ihubFails('replay', '--patient', number, '--run');
+    await ihubFails('status');
+
+    const browser = new Browser(hub.consoleUrl!);
+    await until('the console answers', async () => (await browser.session()).status === 200, 60_000);
+    const ask = async (status: number, path: string, body?: unknown): Promise<unknown> => {
+      const answer = body === undefined ? await browser.get(path) : await browser.post(path, body);
+      outputs.push(answer.text, JSON.stringify(answer.headers));
+      expect(answer.status, `${path} ${JSON.stringify(body)}`).to.equal(status);
+      return answer.json;
+    };
+    for (const path of ['overview', 'alarms', 'replays', 'flows/phw-to-mpi', 'flows/phw-to-mpi/history']) {
+      await ask(200, `/api/${path}`);
     }
+    interface Found {
+      messages: { correlationId: string; flow: string }[];
+    }
+    const { messages } = (await ask(200, '/api/messages/search', { patient: nhsNumber })) as Found;
+    expect(messages).not.to.be.empty;
+    await ask(200, '/api/messages/search', { flow: 'phw-to-mpi' });
+    await ask(200, '/api/dead-letters?flow=phw-to-mpi');
+    await ask(200, '/api/replays/preview', { messages: { patient: nhsNumber }, stage: 'received' });
+    // Of this flow only what is redacted is kept.
+    await ask(200, `/api/messages/${messages[0]!.correlationId}`);
+    await ask(400, '/api/messages/search', { patient: nhsNumber, surname: patients[0]!.family });
+    await ask(400, '/api/messages/search', { patient: [nhsNumber] });
+    await ask(400, '/api/replays/preview', { messages: { patient: number }, stage: patients[0]!.given });
+    await ask(400, '/api/dead-letters/drop', { ids: [patients[0]!.family], reason: 'none' });
+    await ask(404, '/api/messages/00000000-0000-4000-8000-000000000000');
+    await ask(404, '/api/dead-letters/phw-to-mpi/0/99999');
+  });
+
+  it('is in nothing that the hub tells of itself', async () => {
+    for (const { httpPort, stage } of [...hub.workers, hub.console!]) {
+      const response = await fetch(`http://127.0.0.1:${httpPort!}/metrics`);
+      const text = await response.text();
+      expect(text, stage.name).to.include('process_cpu_user_seconds_total');
+      outputs.push(text);
+    }
+    const told = new Map<string, string>([['what was printed and answered', outputs.join('\n')]]);
+    const events = await readTopics((topic, text) => told.set(topic, text));
+    await readFiles(told);
     await until('metrics have come', () => otlp.points.length > 0, 60_000);
     told.set('traces and metrics', otlp.texts.join('\n'));
     expect([...told.keys()]).to.include.members([
       'logs/kafka.log',
       'logs/postgres.log',
       'logs/phw-to-mpi-listener.log',
+      'logs/console.log',
       'spans/mpi-sender.jsonl',
+      securityTopic('default'),
+      auditTopic('default'),
     ]);
     // The search would find them: they went where they were to go.
     expect(patients).to.have.length.above(18);
@@ -257,11 +288,45 @@ describe('Patient data', function () {
       'SENDER_REFUSED',
       'TLS_FAILED',
     ]);
-    const marks = patients.flatMap((one) => one.marks.flatMap((mark) => [mark, base64Of(mark)]));
-    for (const [where, text] of told) {
-      for (const mark of marks) if (isIn(text, mark)) expect.fail(`${mark} is in ${where}`);
+    expect(mentionsOf(patients, told)).to.deep.equal([]);
+  });
+
+  it('would be found: in the log of a listener that was made wrong', async () => {
+    const worker = hub.workers.find(({ stage }) => stage.name === 'paris-to-mpi-listener')!;
+    await worker.stop();
+    const program = fileURLToPath(new URL('faults/talkative-listener.js', import.meta.url));
+    const configuration = join(directory, 'hub', 'configuration', 'paris-to-mpi-listener.json');
+    const log = openSync(join(directory, 'hub', 'logs', 'talkative.log'), 'a');
+    const wrong = spawn(process.execPath, [program, '--config', configuration], {
+      stdio: ['ignore', log, log],
+    });
+    try {
+      const spoken = patient();
+      const found = async (): Promise<Mention[]> => {
+        // It may not listen yet.
+        await send(ports.paris, spoken.message(samples.paris, 'spoken-1'));
+        const told = new Map<string, string>();
+        await readFiles(told);
+        return mentionsOf(patients, told);
+      };
+      let mentions: Mention[] = [];
+      await until('it is found', async () => (mentions = await found()).length > 0, 60_000);
+      expect(new Set(mentions.map(({ where }) => where))).to.deep.equal(new Set(['logs/talkative.log']));
+      expect(mentions.map(({ mark }) => mark)).to.have.members([spoken.family, spoken.given]);
+    } finally {
+      const ended = once(wrong, 'exit');
+      wrong.kill('SIGKILL');
+      await ended;
     }
   });
+
+  async function readFiles(told: Map<string, string>): Promise<void> {
+    for (const folder of ['logs', 'spans', 'configuration']) {
+      for (const name of await readdir(join(directory, 'hub', folder))) {
+        told.set(`${folder}/${name}`, await readFile(join(directory, 'hub', folder, name), 'utf8'));
+      }
+    }
+  }
 
   /** Headers of all topics, and keys and values of those that hold no messages; the security events among them. */
   async function readTopics(tell: (topic: string, text: string) => void): Promise<{ type: string }[]> {
@@ -270,9 +335,11 @@ describe('Patient data', function () {
     const events: { type: string }[] = [];
     let found = 0;
     try {
-      for (const topic of new Set(hub.workers.flatMap(({ stage }) => topicsOf(stage.configuration)))) {
+      const carried = hub.workers.flatMap(({ stage }) => topicsOf(stage.configuration));
+      const own = [eventsTopic('default'), securityTopic('default'), auditTopic('default')];
+      for (const topic of new Set([...carried, ...own])) {
         const records = await admin.readAll(topic);
-        const isEvents = topic === eventsTopic('default');
+        const isEvents = own.includes(topic);
         const texts = records.flatMap(({ headers, key, value }) => [
           ...Object.values(headers).map(String),
           ...(isEvents ? [String(key), String(value)] : []),
@@ -295,15 +362,4 @@ describe('Patient data', function () {
 function topicsOf(configuration: object): string[] {
   const { topics = [] } = configuration as { topics?: string[] };
   return topics;
-}
-
-/** Digits in the middle of more digits are part of a time or an id. */
-function isIn(text: string, mark: string): boolean {
-  if (!text.includes(mark)) return false;
-  return !/^\d+$/.test(mark) || new RegExp(`(?<!\\d)${mark}(?!\\d)`).test(text);
-}
-
-/** What a text is in the middle of a base64, at the one of three places where it begins a group. */
-function base64Of(mark: string): string {
-  return Buffer.from(mark.slice(0, mark.length - (mark.length % 3))).toString('base64');
 }
