@@ -80,15 +80,15 @@ export interface LonelyListener {
  * Starts our hub, and stops all of it but the listener.
  *
  * @param name of its namespace
- * @param telemetry URL of OTLP/HTTP, where every message is to be traced
+ * @param traced URL of OTLP/HTTP and the share of messages, where they are to be traced
  */
 export async function startListener(
   bed: Bed,
   name = 'listener',
-  telemetry?: string,
+  traced?: { readonly telemetry: string; readonly sampleRatio: number },
 ): Promise<LonelyListener> {
   const names = { name, namespace: name };
-  const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1, telemetry });
+  const road = await bed.hub({ ...names, partitions: 1, connections: 1, receiverPort: 1, ...traced });
   for (const worker of road.hub.workers) if (worker.stage.role !== 'listener') await worker.stop();
   const { pid } = road.hub.workers.find((worker) => worker.stage.role === 'listener')!;
   return { port: road.port, pid: pid!, topic: receivedTopic(names.namespace, 'phw-to-mpi') };

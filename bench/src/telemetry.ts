@@ -1,4 +1,4 @@
-/** What OpenTelemetry costs a listener: every message traced, and nothing, on two listeners in turns. */
+/** What OpenTelemetry costs a listener: every message traced, one in ten, and nothing, on three listeners in turns. */
 import { ratePerSecond, requireStored, startListener, type LonelyListener } from './listener.js';
 import { Bed, type SectionSettings } from './road/bed.js';
 import type { LoadResult } from './road/load-generator.js';
@@ -12,6 +12,14 @@ interface Measured {
   readonly cpuMs: number;
 }
 
+type Road = LonelyListener & { readonly sent: Map<string, number> };
+const kinds = ['all', 'tenth', 'none'] as const;
+type Kind = (typeof kinds)[number];
+const names: Readonly<Record<Exclude<Kind, 'none'>, string>> = {
+  all: 'telemetry, every message traced',
+  tenth: 'telemetry, one message in ten traced',
+};
+
 /**
  * All figures of this section.
  *
@@ -22,47 +30,66 @@ export function compareTelemetry(settings: SectionSettings): Promise<Comparison[
     const { seconds, rounds, connections, onProgress } = settings;
     const sink = await bed.program('otlp-sink.js');
     const load = await bed.program('load-generator.js');
-    const port = await sink.ask<number>({});
-    const roads = {
-      traced: {
-        sent: new Map<string, number>(),
-        ...(await startListener(bed, 'traced', `http://127.0.0.1:${port}`)),
-      },
-      untraced: { sent: new Map<string, number>(), ...(await startListener(bed, 'untraced')) },
+    const telemetry = `http://127.0.0.1:${await sink.ask<number>({})}`;
+    const road = async (kind: Kind, sampleRatio?: number): Promise<Road> => ({
+      sent: new Map(),
+      ...(await startListener(bed, kind, sampleRatio === undefined ? undefined : { telemetry, sampleRatio })),
+    });
+    const roads: Record<Kind, Road> = {
+      all: await road('all', 1),
+      tenth: await road('tenth', 0.1),
+      none: await road('none'),
     };
-    const round = async (
-      name: string,
-      road: LonelyListener & { sent: Map<string, number> },
-    ): Promise<Measured> => {
-      const order = { round: name, connections, seconds, template: bed.template, port: road.port };
-      const before = cpuSeconds([road.pid]);
-      const result = await load.ask<LoadResult>(order);
-      const cpuMs =
-        ((cpuSeconds([road.pid]) - before) * 1_000) / Math.max(1, result.acknowledgedAfter.length);
-      for (const [source, times] of result.sent) road.sent.set(source, times.length);
+    const round = async (name: string, { pid, port, sent }: Road): Promise<Measured> => {
+      const before = cpuSeconds([pid]);
+      const result = await load.ask<LoadResult>({
+        round: name,
+        connections,
+        seconds,
+        template: bed.template,
+        port,
+      });
+      const cpuMs = ((cpuSeconds([pid]) - before) * 1_000) / Math.max(1, result.acknowledgedAfter.length);
+      for (const [source, times] of result.sent) sent.set(source, times.length);
       return { perSecond: ratePerSecond(result), cpuMs };
     };
-    const idleMb = { ours: residentMb(roads.traced.pid), peer: residentMb(roads.untraced.pid) };
-    const measured: { ours: Measured; peer: Measured }[] = [];
+    const memory = (): Record<Kind, number> => ({
+      all: residentMb(roads.all.pid),
+      tenth: residentMb(roads.tenth.pid),
+      none: residentMb(roads.none.pid),
+    });
+    const idle = memory();
+    const measured: Record<Kind, Measured>[] = [];
     for (let number = 0; number <= rounds; number += 1) {
-      const ours = await round(`t${number}`, roads.traced);
-      const peer = await round(`u${number}`, roads.untraced);
-      onProgress(
-        `round ${number}: traced ${Math.round(ours.perSecond)}/s, untraced ${Math.round(peer.perSecond)}/s`,
+      const found: Partial<Record<Kind, Measured>> = {};
+      // Each is first, second and last in turn: the machine's pace changes within a round too.
+      for (const step of kinds.keys()) {
+        const kind = kinds[(number + step) % kinds.length]!;
+        found[kind] = await round(`${kind}${number}`, roads[kind]);
+      }
+      const whole = found as Record<Kind, Measured>;
+      const texts = kinds.map(
+        (kind) => `${kind} ${Math.round(whole[kind].perSecond)}/s at ${whole[kind].cpuMs.toFixed(4)} ms`,
       );
-      if (number > 0) measured.push({ ours, peer }); // The first is to warm up.
+      onProgress(`round ${number}: ${texts.join(', ')}`);
+      if (number > 0) measured.push(whole); // The first is to warm up.
     }
     for (const { topic, sent } of Object.values(roads)) {
       await requireStored(bed.admin, topic, sent, bed.template);
     }
-    const by = (what: keyof Measured): { ours: number; peer: number }[] =>
-      measured.map(({ ours, peer }) => ({ ours: ours[what], peer: peer[what] }));
-    const loadMb = { ours: residentMb(roads.traced.pid), peer: residentMb(roads.untraced.pid) };
-    return [
-      comparison('telemetry, every message traced', 'messages/s', 'without', by('perSecond')),
-      comparison('telemetry, processor a message', 'ms', 'without', by('cpuMs')),
-      comparison('telemetry, memory idle', 'MiB', 'without', [idleMb]),
-      comparison('telemetry, memory after load', 'MiB', 'without', [loadMb]),
-    ];
+    const loaded = memory();
+    return (['all', 'tenth'] as const).flatMap((kind) => {
+      const by = (what: keyof Measured): { ours: number; peer: number }[] =>
+        measured.map((one) => ({ ours: one[kind][what], peer: one.none[what] }));
+      const of = (megabytes: Record<Kind, number>): { ours: number; peer: number }[] => [
+        { ours: megabytes[kind], peer: megabytes.none },
+      ];
+      return [
+        comparison(names[kind], 'messages/s', 'without', by('perSecond')),
+        comparison(`${names[kind]}: processor a message`, 'ms', 'without', by('cpuMs')),
+        comparison(`${names[kind]}: memory idle`, 'MiB', 'without', of(idle)),
+        comparison(`${names[kind]}: memory after load`, 'MiB', 'without', of(loaded)),
+      ];
+    });
   });
 }

@@ -26,6 +26,8 @@ export interface LocalHubOptions {
   readonly consolePort?: number | undefined;
   /** URL of OTLP/HTTP to which traces and metrics go. */
   readonly telemetry?: string | undefined;
+  /** Share of messages that are traced; absent: all. */
+  readonly sampleRatio?: number | undefined;
   /** Is told in a sentence what goes on. */
   readonly onProgress: (sentence: string) => void;
 }
@@ -78,7 +80,11 @@ export class LocalHub {
     const telemetry =
       options.telemetry === undefined
         ? undefined
-        : { endpoint: options.telemetry, spansFolder: resolve(directory, 'spans') };
+        : {
+            endpoint: options.telemetry,
+            spansFolder: resolve(directory, 'spans'),
+            sampleRatio: options.sampleRatio,
+          };
     // Wrong manifests are told of before anything is fetched or started.
     planLocally(manifests, {
       bootstrapServers: [kafka ?? '127.0.0.1:1'],

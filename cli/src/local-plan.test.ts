@@ -70,7 +70,12 @@ describe('planLocally', () => {
     }
     const telemetry = { endpoint: 'http://127.0.0.1:4318', spansFolder: '/data/spans' };
     for (const { configuration } of planLocally(found, { ...settings, telemetry }).stages) {
-      expect(configuration.telemetry).to.deep.equal({ ...telemetry, headersFile: null, caFile: null, sampleRatio: 1 });
+      expect(configuration.telemetry).to.deep.equal({
+        ...telemetry,
+        headersFile: null,
+        caFile: null,
+        sampleRatio: 1,
+      });
     }
   });
 

@@ -37,6 +37,8 @@ export interface LocalTelemetry {
   readonly endpoint: string;
   /** Where spans are kept while nobody takes them in. */
   readonly spansFolder: string;
+  /** Share of messages that are traced; absent: all, which one machine can bear. */
+  readonly sampleRatio?: number | undefined;
 }
 
 export interface LocalConsole {
@@ -141,8 +143,9 @@ function localHub(
       ...hub.spec,
       kafka: { ...hub.spec.kafka, bootstrapServers: [...bootstrapServers], ...copies },
       zones: embedded ? [] : hub.spec.zones,
-      // On one machine every message can be traced.
-      telemetry: telemetry && { otlp: { endpoint: telemetry.endpoint, sampleRatio: 1 } },
+      telemetry: telemetry && {
+        otlp: { endpoint: telemetry.endpoint, sampleRatio: telemetry.sampleRatio ?? 1 },
+      },
       archive: archive && {
         ...{ retention: '90d', patientIdentifiers: 'Hashed', ...hub.spec.archive },
         postgres: { host: loopback, port: archive.port, database: archive.database, secretName: 'archive' },

@@ -19,6 +19,8 @@ export interface HubUnderTestOptions {
   readonly receivers?: readonly number[];
   /** URL of an OTLP receiver. */
   readonly telemetry?: string;
+  /** Share of messages that are traced; absent: all. */
+  readonly sampleRatio?: number;
   /** With a message store, on a PostgreSQL of its own. */
   readonly archive?: boolean;
 }
@@ -89,6 +91,7 @@ export class HubUnderTest {
         kafka: broker.bootstrapServers[0]!,
         addresses: new Map(),
         telemetry: options.telemetry,
+        sampleRatio: options.sampleRatio,
         ...(options.archive === true && { archive: true }),
         onProgress: () => undefined,
       },

@@ -206,3 +206,79 @@ describe('Telemetry', function () {
     return outbound.length - 1 - sent.reduce((sum, count) => sum + count, 0);
   }
 });
+
+describe('What fails', function () {
+  this.timeout(600_000);
+  let otlp: OtlpReceiver;
+  let hub: HubUnderTest;
+
+  before(async () => {
+    otlp = await OtlpReceiver.start();
+    const manifests = flows().replace('onRefusal: DeadLetter', 'onRefusal: Retry');
+    hub = await HubUnderTest.start({ manifests, telemetry: otlp.url, sampleRatio: 0 });
+  });
+  after(async () => {
+    await hub.stop();
+    await otlp.away();
+  });
+
+  const send = async (name: string, port: number, template: Buffer): Promise<void> => {
+    const hospital = new Hospital({ name, port: hub.port(port), template, journal: new Journal() });
+    await hospital.send(1);
+    hospital.close();
+  };
+  const of = (controlId: string): ReceivedSpan[] =>
+    otlp.spans.filter(({ attributes }) => attributes['hl7.control_id'] === controlId);
+
+  it('is traced though no message is chosen, from the stage on in which it fails; what goes well is not', async () => {
+    await send('well', 2575, samples.phw);
+    await send(
+      'unmappable',
+      2575,
+      Buffer.from(samples.phw.toString().replace('2026-03-04 09:15:27', 'no date')),
+    );
+    const wrong = numbered(Buffer.from(samples.phw.toString().replace('|252|', '|999|')), 'rejected-1');
+    const address = { host: '127.0.0.1', port: hub.port(2575), connectTimeoutMs: 5_000 };
+    const connection = await MllpConnection.open(address);
+    await connection.exchange(wrong, 30_000).catch(() => undefined);
+    await connection.close();
+
+    const whole = async (controlId: string, spans: number): Promise<string[]> => {
+      const trace = (): ReceivedSpan[] => otlp.trace(of(controlId)[0]?.traceId ?? '');
+      await until(`${controlId} is traced`, () => trace().length >= spans, 60_000);
+      return trace().map(({ service, name, failed }) => `${service} ${name}${failed ? ' failed' : ''}`);
+    };
+    expect(await whole('rejected-1', 3)).to.deep.equal([
+      'phw-to-mpi-listener receive failed',
+      'phw-to-mpi-listener validate failed',
+      'phw-to-mpi-listener send',
+    ]);
+    expect(await whole('unmappable-1', 3)).to.deep.equal([
+      'phw-to-mpi-transformer process failed',
+      'phw-to-mpi-transformer transform failed',
+      'phw-to-mpi-transformer send',
+    ]);
+    const [letter] = (await hub.topic('ihub.default.phw-to-mpi.dead-letter')).filter(
+      ({ headers }) => String(headers['ce_controlid']) === 'unmappable-1',
+    );
+    // Whoever replays it goes on with its trace.
+    expect(String(letter!.headers['traceparent'])).to.match(
+      new RegExp(`^00-${of('unmappable-1')[0]!.traceId}-[0-9a-f]{16}-01$`),
+    );
+    expect(of('well-1')).to.deep.equal([]);
+  });
+
+  it('is traced at each try, and at the one that succeeds', async () => {
+    hub.receiver.options.reply = 'AR';
+    await send('tried', 2577, samples.paris);
+    await until('it is refused', () => of('tried-1').length > 0, 60_000);
+    hub.receiver.options.reply = 'AA';
+    await until('it is delivered', () => of('tried-1').some(({ failed }) => !failed), 60_000);
+    const tries = of('tried-1').sort((a, b) => a.began - b.began);
+    expect(tries.slice(0, -1).every(({ failed }) => failed)).to.equal(true);
+    expect(tries.map(({ attributes }) => attributes['ihub.attempt'])).to.deep.equal(
+      tries.map((_, index) => index + 1),
+    );
+    expect(tries.map(({ parentSpanId }) => parentSpanId)).to.deep.equal(tries.map(() => ''));
+  });
+});

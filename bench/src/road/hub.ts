@@ -23,8 +23,10 @@ export interface HubSettings {
   readonly receiverPort: number;
   readonly directory: string;
   readonly template: Buffer;
-  /** URL of OTLP/HTTP to which every message's trace goes; absent: none. */
+  /** URL of OTLP/HTTP to which traces go; absent: none. */
   readonly telemetry?: string | undefined;
+  /** Share of messages that are traced; absent: all. */
+  readonly sampleRatio?: number | undefined;
 }
 
 export interface HubRoad extends Road {
@@ -51,8 +53,9 @@ export async function startHub(settings: HubSettings): Promise<HubRoad> {
     .replace('host: localhost', `host: 127.0.0.1\n    connections: ${connections}`)
     .replace('port: 2576', `port: ${receiverPort}`)
     .replace(/ {2}throttle:\n.*\n/, `  partitions: ${partitions}\n`);
-  const { telemetry } = settings;
-  const hub = await startResources([flow, destination], namespace, { kafka, directory, telemetry });
+  const { telemetry, sampleRatio } = settings;
+  const where = { kafka, directory, telemetry, sampleRatio };
+  const hub = await startResources([flow, destination], namespace, where);
   const messages = new Template(template);
   return {
     name,
@@ -92,7 +95,12 @@ export async function startLightFlows(
 async function startResources(
   resources: readonly string[],
   namespace: string,
-  { kafka, directory, telemetry }: Pick<HubSettings, 'kafka' | 'directory' | 'telemetry'>,
+  {
+    kafka,
+    directory,
+    telemetry,
+    sampleRatio,
+  }: Pick<HubSettings, 'kafka' | 'directory' | 'telemetry' | 'sampleRatio'>,
 ): Promise<LocalHub> {
   const inNamespace = (text: string): string =>
     text.replace('metadata:\n', `metadata:\n  namespace: ${namespace}\n`);
@@ -105,6 +113,7 @@ async function startResources(
       kafka,
       addresses: new Map(),
       telemetry,
+      sampleRatio,
       onProgress: () => undefined,
     },
   );
