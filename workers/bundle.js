@@ -13,7 +13,7 @@ const bundle = await rolldown({
   input: path('dist/main.js'),
   platform: 'node',
   // Repaired module by module before it is loaded (kafkajs), with files beside it, or only loaded where configured.
-  external: [/^kafkajs/, /^@platformatic\//, /^libxml2-wasm/, /^pg(-|$)/, /^@opentelemetry\//],
+  external: [/^kafkajs/, /^@platformatic\//, /^libxml2-wasm/, /^pg(-|$)/, /^@opentelemetry\//, /^protobufjs/],
   treeshake: { moduleSideEffects: [{ test: ours, sideEffects: false }] },
 });
 await bundle.write({

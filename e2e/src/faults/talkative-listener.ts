@@ -1,7 +1,7 @@
 /** The listener, made wrong for a test of the search for patients: it logs a field that it must not, PID-5. */
 import { Message } from '@integration-hub/hl7';
 import { GatheringProducer } from '@integration-hub/kafka';
-import { workerProgram } from '@integration-hub/workers';
+import { workerModules } from '@integration-hub/workers';
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
 const { produce } = GatheringProducer.prototype;
@@ -11,4 +11,4 @@ GatheringProducer.prototype.produce = function (record, signal) {
   }
   return produce.call(this, record, signal);
 };
-await import(workerProgram);
+await import(workerModules);
