@@ -10,8 +10,10 @@ import {
 } from '@integration-hub/api';
 import { consumeBatches, GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
 import { expect } from 'chai';
+import { samples } from './flows.js';
 import { until } from './hub-under-test.js';
-import { ClusterUnderTest } from './operator-under-test.js';
+import { MarkedPatient, mentionsOf } from './marked-patients.js';
+import { ClusterUnderTest, type OperatorUnderTest } from './operator-under-test.js';
 import { OtlpReceiver } from './otlp-receiver.js';
 
 const apiVersion = 'integrationhub.dev/v1alpha1';
@@ -22,6 +24,7 @@ describe('operator, of a Hub with an archive', function () {
   let cluster: ClusterUnderTest;
   let admin: TopicAdmin;
   let otlp: OtlpReceiver;
+  let operator: OperatorUnderTest;
 
   async function hub(archive?: object): Promise<void> {
     const kafka = {
@@ -45,7 +48,7 @@ describe('operator, of a Hub with an archive', function () {
     const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
     admin = await TopicAdmin.connect({ connection });
     otlp = await OtlpReceiver.start();
-    await cluster.operator(['--status-every-ms', '2000'], undefined, {
+    operator = await cluster.operator(['--status-every-ms', '2000'], undefined, {
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
       OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=hub',
     });
@@ -185,7 +188,9 @@ describe('operator, of a Hub with an archive', function () {
     const connection = { bootstrapServers: cluster.broker.bootstrapServers, clientId: 'test' };
     const producer = new GatheringProducer({ connection });
     const topic = deadLetterTopic(ns, 'one');
-    await producer.produce({ topic, key: null, value: Buffer.from('a message'), headers: {} });
+    const patient = new MarkedPatient();
+    const value = patient.message(samples.phw, 'kept-1');
+    await producer.produce({ topic, key: null, value, headers: {} });
     await producer.close();
     await cluster.kubectl('delete', 'iflow', 'one', 'two', '-n', ns, '--wait=false');
     const isGone = async (name: string): Promise<boolean> =>
@@ -199,6 +204,14 @@ describe('operator, of a Hub with an archive', function () {
       },
       40_000,
     );
+    // It tells of messages, and of no patient.
+    const kinds = 'iflow,destination,hub,messagereplay,events,configmaps,deployments,services';
+    const told = new Map([
+      ['what Kubernetes holds', await cluster.kubectl('get', kinds, '-n', ns, '-o', 'json')],
+      ['the operator’s log', JSON.stringify(operator.lines)],
+    ]);
+    expect(told.get('what Kubernetes holds')).to.include(`${topic} wait to be taken`);
+    expect(mentionsOf([patient], told)).to.deep.equal([]);
     const archivist = await consumeBatches({
       connection,
       groupId: `ihub.${ns}.archivist`,

@@ -20,7 +20,7 @@ describe('security events', function () {
         if (isKafkaAway) return Promise.reject(new Error('Kafka is away'));
         const event = securityEvent.parse(JSON.parse(String(value)));
         expect(topic).to.equal('ihub.hospital.security');
-        expect(headers?.['ce_type']).to.equal(`dev.integrationhub.security.${event.type.toLowerCase()}.v1`);
+        expect(headers['ce_type']).to.equal(`dev.integrationhub.security.${event.type.toLowerCase()}.v1`);
         told.push(event);
         return Promise.resolve();
       },

@@ -43,8 +43,13 @@ export class SpanBatches {
       this.#buffer ??= Buffer.allocUnsafeSlow(batchBytes);
       this.#timer ??= setTimeout(() => this.#seal(), everyMs).unref();
     }
-    this.#at = this.#encoder.write(span, this.#buffer!, this.#at);
-    this.#spans += 1;
+    try {
+      this.#at = this.#encoder.write(span, this.#buffer!, this.#at);
+      this.#spans += 1;
+    } catch {
+      // Whatever can't be told of a message, the message goes on.
+      this.#options.onDropped();
+    }
     if (this.#at > batchBytes - largestSpan) this.#seal();
   }
 

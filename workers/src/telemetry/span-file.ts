@@ -26,26 +26,26 @@ export class SpanFile {
    * @returns false where it is not kept: the disk does not take it
    */
   async keep(request: Buffer): Promise<boolean> {
-    // Loaded where it is needed, which is seldom.
-    const { readOtlpTraces } = await import('./otlp-messages.js');
-    return this.#write(Buffer.from(`${JSON.stringify(readOtlpTraces(request))}\n`));
-  }
-
-  async #write(line: Buffer): Promise<boolean> {
     try {
-      this.#bytes ??= await this.#begin();
-      if (this.#bytes > 0 && this.#bytes + line.length > this.#mostBytes) {
-        await rename(this.file, this.file.replace(/\.jsonl$/, '.1.jsonl'));
-        this.#bytes = 0;
-      }
-      await appendFile(this.file, line);
-      this.#bytes += line.length;
+      // Loaded where it is needed, which is seldom.
+      const { readOtlpTraces } = await import('./otlp-messages.js');
+      await this.#write(Buffer.from(`${JSON.stringify(readOtlpTraces(request))}\n`));
       return true;
     } catch {
       // Begun anew with the next: the folder may have gone.
       this.#bytes = undefined;
       return false;
     }
+  }
+
+  async #write(line: Buffer): Promise<void> {
+    this.#bytes ??= await this.#begin();
+    if (this.#bytes > 0 && this.#bytes + line.length > this.#mostBytes) {
+      await rename(this.file, this.file.replace(/\.jsonl$/, '.1.jsonl'));
+      this.#bytes = 0;
+    }
+    await appendFile(this.file, line);
+    this.#bytes += line.length;
   }
 
   async #begin(): Promise<number> {
