@@ -2,16 +2,18 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BrokerUnderTest, textRecord } from './broker-under-test.js';
-import { describeEachClient } from './each-client.js';
+import { clients, describeEachClient } from './each-client.js';
 import { type ConsumeOptions, type Consumer, consumeBatches } from './consumer.js';
 import { GatheringProducer } from './gathering-producer.js';
 import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
-import { kafkajs } from './repaired-kafkajs.js';
 import { SilentRelay } from './silent-relay.js';
 
 /** Kafka's number for requests of that kind. */
 const HEARTBEAT = 12;
+
+/** Of the tests' consumers, in milliseconds. */
+const sessionTimeoutMs = 4_000;
 
 /** A stop that takes so long, in milliseconds, has not left the group but given that up. */
 const leaveDeadlineMs = 2_900;
@@ -49,7 +51,7 @@ describeEachClient('consuming batches', function (client) {
       connection: kafka.connection,
       groupId: `group-of-${topic}`,
       topics: [topic],
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs,
       onBatch,
       onFatal: (error) => fatal.push(error),
       ...options,
@@ -138,7 +140,7 @@ describeEachClient('consuming batches', function (client) {
       topic,
       taking(taken, async (batch) => {
         begun += 1;
-        await delay(taken.length === 0 ? 8_000 : 1_000);
+        await delay(taken.length === 0 ? sessionTimeoutMs + 1_500 : 1_000);
         expect(batch.generation).to.equal(1);
       }),
     );
@@ -159,7 +161,7 @@ describeEachClient('consuming batches', function (client) {
     expect(performance.now() - started).to.be.lessThan(leaveDeadlineMs);
   });
 
-  it('shares partitions with a second consumer, each record taken by one of them', async () => {
+  it('shares partitions with a second consumer, by another library, each record taken by one of them', async () => {
     const topic = await kafka.topic(4);
     const one: number[] = [];
     const two: number[] = [];
@@ -170,7 +172,9 @@ describeEachClient('consuming batches', function (client) {
     const options = { partitionsConsumedConcurrently: 4 };
     await consume(topic, taking(one, slowly), options);
     await until('the first has begun', () => one.length > 100);
-    const second = await consume(topic, taking(two, slowly), options);
+    const other = clients.find((one) => one !== client)!;
+    const connection = { ...kafka.connection, client: other };
+    const second = await consume(topic, taking(two, slowly), { ...options, connection });
     await until('the second has begun', () => two.length > 100);
     await second.stop();
     await until('all are taken', () => one.length + two.length >= 2000);
@@ -221,7 +225,7 @@ describeEachClient('consuming batches', function (client) {
       if (held.length === 1) while (!isOver) await delay(10);
     });
     await until('a batch in hand', () => held.length > 0 && held[0]!.isCurrent());
-    await suspendedWithHeartbeat(10_000);
+    await suspendedWithHeartbeat(2 * sessionTimeoutMs);
     const since = performance.now();
     let wasCurrent = false;
     while (!held[0]!.lost.aborted && performance.now() - since < 2_000) {
@@ -236,18 +240,13 @@ describeEachClient('consuming batches', function (client) {
   it('waits for a broker that does not have its offset yet, and never begins from the start again', async () => {
     const topic = await kafka.topic();
     await fill(topic, 0, 2);
-    const client = new kafkajs.Kafka({
-      brokers: kafka.broker.bootstrapServers,
-      logLevel: kafkajs.logLevel.NOTHING,
+    let isAhead = false;
+    const former = await consume(topic, async (batch) => {
+      if (!isAhead) await batch.commit(5n);
+      isAhead = true;
     });
-    const admin = client.admin();
-    await admin.connect();
-    await admin.setOffsets({
-      groupId: `group-of-${topic}`,
-      topic,
-      partitions: [{ partition: 0, offset: '5' }],
-    });
-    await admin.disconnect();
+    await until('what is not there is committed', () => isAhead);
+    await former.stop();
     const taken: number[] = [];
     await consume(topic, taking(taken));
     await delay(1_500);
@@ -334,7 +333,7 @@ describeEachClient('consuming batches', function (client) {
       await until('a batch in hand', () => held !== undefined);
       const since = performance.now();
       // Longer than a session: who connects anew before that can remain a member.
-      relay.fallSilent(8_000);
+      relay.fallSilent(sessionTimeoutMs + 1_500);
       await until('the batch is lost', () => held!.lost.aborted);
       expect(held!.isCurrent()).to.equal(false);
       await until('it has joined again', () => consumer.joined);
@@ -372,7 +371,7 @@ describeEachClient('consuming batches', function (client) {
       const second = consume(topic, () => Promise.resolve(), {
         log: (_, text) => void (begunAnew += text.includes('joined anew') ? 1 : 0),
       });
-      await delay(12_000);
+      await delay(2 * sessionTimeoutMs);
       expect(begunAnew).to.equal(0);
       relay.fallSilent();
       await until('the first begins anew', () => !first.joined);

@@ -257,11 +257,11 @@ describeEachClient('transactions by partition', function (client) {
       }
       // Suspended for longer than a session: the other goes on with its partitions, and then it wakes.
       signal('a', 'SIGSTOP');
-      await delay(8_000);
+      await delay(5_500);
       signal('a', 'SIGCONT');
       await progress(800);
       signal('b', 'SIGSTOP');
-      await delay(8_000);
+      await delay(5_500);
       signal('b', 'SIGCONT');
       await progress(400);
       feeding = false;

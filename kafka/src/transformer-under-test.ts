@@ -24,7 +24,7 @@ const consumer = await consumeBatches({
   connection,
   groupId,
   topics: [input],
-  sessionTimeoutMs: 6_000,
+  sessionTimeoutMs: 4_000,
   partitionsConsumedConcurrently: 4,
   onFatal,
   onBatch: async (batch) => {

@@ -23,6 +23,8 @@ describe('what a worker loads', () => {
       const loaded = loadedBy(module);
       expect(loaded).to.include('kafkajs').and.include('hl7/dist/message/message.js');
       expect(loaded).to.not.match(/libxml2|node_modules\/pg\//);
+      // The Kafka client that is not chosen.
+      expect(loaded).to.not.include('@platformatic/kafka');
     });
   }
 

@@ -52,6 +52,8 @@ export function serverProperties({ port, controllerPort, logDirectory, secured }
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 2_000,
     // A group of one or two members need not wait for others to join.
     'group.initial.rebalance.delay.ms': 0,
+    // Ours have sessions of 6 s; tests have shorter ones.
+    'group.min.session.timeout.ms': 1_000,
     // After a crash the broker is let in again once its former session has run out.
     'broker.session.timeout.ms': 2_000,
     'broker.heartbeat.interval.ms': 300,

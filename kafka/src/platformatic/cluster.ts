@@ -110,9 +110,9 @@ export class Cluster implements Discardable {
    * @throws KafkaRefusal LEADER_NOT_AVAILABLE where there is none at present
    */
   async leader(topic: string, partition: number): Promise<number> {
-    if (!this.#leaders.has(topic)) {
-      const known = [...new Set([topic, ...this.#leaders.keys()])];
-      await (this.#asking ??= this.learn(known).finally(() => (this.#asking = undefined)));
+    // Another topic may be being asked for.
+    while (!this.#leaders.has(topic)) {
+      await (this.#asking ??= this.learn([topic]).finally(() => (this.#asking = undefined)));
     }
     const leader = this.#leaders.get(topic)?.[partition] ?? -1;
     if (this.#brokers.has(leader)) return leader;
@@ -226,11 +226,12 @@ export class Cluster implements Discardable {
     if (this.isDiscarded) throw discardedError();
     const { connection: settings, connectionTimeoutMs = 2_000 } = this.#settings;
     const { tls, sasl, clientId } = settings;
-    const wire = tls && net.connect({ host, port });
+    const texts = tls?.read();
+    const wire = texts && net.connect({ host, port });
     const connection = new Connection(clientId, {
       connectTimeout: connectionTimeoutMs,
       requestTimeout,
-      ...(wire !== undefined && { tls: { ...tls!.read(), socket: wire, minVersion: 'TLSv1.2' } }),
+      ...(wire !== undefined && { tls: { ...texts, socket: wire, minVersion: 'TLSv1.2' } }),
       ...(net.isIP(host) === 0 && { tlsServerName: host }),
       ...(sasl !== undefined && { sasl: saslOptions(sasl) }),
     });
@@ -245,7 +246,8 @@ export class Cluster implements Discardable {
     } catch (error) {
       this.#sockets.delete(entry);
       wire?.destroy();
-      connection.socket.destroy();
+      // There is none where it could not even be tried.
+      (connection.socket as net.Socket | undefined)?.destroy();
       throw error;
     }
     connection.socket.setKeepAlive(true, 60_000);

@@ -105,9 +105,13 @@ export class PartitionFetcher {
       }
     }
     for (const [name, { broker, lane, positions }] of requests) {
-      // Whoever comes while a request is under way has the next. Meanwhile some may have been asked for.
+      // Whoever comes while a request is under way has the next. One that waits is not begun beside the other, which
+      // is over in a moment: else those in that one would be asked for again and again for as long as this one waits.
+      const isHeldUp =
+        this.#underWay.has(name) || (lane === WAITING && this.#underWay.has(`${broker} ${FLOWING.name}`));
+      // Meanwhile some may have been asked for.
       const free = positions.filter(({ isBusy }) => !isBusy);
-      if (free.length > 0 && !this.#underWay.has(name)) void this.#fetch(name, broker, lane, free);
+      if (free.length > 0 && !isHeldUp) void this.#fetch(name, broker, lane, free);
     }
   }
 
