@@ -193,9 +193,23 @@ async function faulty(
   { stored, taken }: { stored: LongestPause; taken: LongestPause },
 ): Promise<number> {
   const relay = work === 'silence' ? await SilentRelay.start(Number(kafka.split(':').at(-1))) : undefined;
-  const producer = new GatheringProducer({ connection, retryForMs: 60_000 });
+  const producer = new GatheringProducer({ connection });
   await producer.connect();
-  const seen = new Set<number>();
+  const places = new Set<string>();
+  const seen = new Map<number, number>();
+  const unconfirmed = new Set<number>();
+  /** Sends a record that was not confirmed again, as a hospital does; it may then be there twice. */
+  const store = async (number: number): Promise<void> => {
+    for (;;) {
+      try {
+        await producer.produce(recordOf(topic, 0, number));
+        stored.note();
+        return;
+      } catch {
+        unconfirmed.add(number);
+      }
+    }
+  };
   const consumer = await consumeBatches({
     connection,
     groupId: `faulty-${topic}`,
@@ -203,7 +217,14 @@ async function faulty(
     sessionTimeoutMs: 6_000,
     onBatch: async (batch) => {
       const next = batch.records.at(-1)!.offset + 1n;
-      for (const { value } of batch.records) seen.add(value.readUInt32BE(4));
+      for (const { value, partition, offset } of batch.records) {
+        // What could not be committed is fetched again.
+        const place = `${partition} ${offset}`;
+        if (places.has(place)) continue;
+        places.add(place);
+        const number = value.readUInt32BE(4);
+        seen.set(number, (seen.get(number) ?? 0) + 1);
+      }
       taken.note();
       await batch.commit(next);
       batch.resolve(next - 1n);
@@ -218,7 +239,7 @@ async function faulty(
   let number = 0;
   while (performance.now() - began < seconds * 1_000) {
     number += 1;
-    produced.push(producer.produce(recordOf(topic, 0, number)).then(() => stored.note()));
+    produced.push(store(number));
     await delay(10);
     if (relay !== undefined && !isSilent && performance.now() - began > 3_000) {
       isSilent = true;
@@ -227,6 +248,9 @@ async function faulty(
   }
   await Promise.all(produced);
   while (seen.size < number) await delay(20);
+  for (const [one, times] of seen) {
+    if (times > 1 && !unconfirmed.has(one)) throw new Error(`record ${one} came ${times} times`);
+  }
   await consumer.stop();
   await producer.close();
   await relay?.stop();
