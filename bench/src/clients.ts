@@ -89,13 +89,13 @@ export function compareClients(settings: SectionSettings): Promise<Comparison[]>
       }
     }
 
-    for (let round = 0; round < Math.min(rounds, 2); round += 1) {
+    for (let round = 0; round < Math.ceil(rounds / 2); round += 1) {
       const killed = await inTurns(round, async (client) =>
         work(
           {
             kafka,
             callers: 1,
-            seconds: 12,
+            seconds: 9,
             work: 'steady',
             client,
             topic: await topicOf(`killed-${round}-${client}`),
