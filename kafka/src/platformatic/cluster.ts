@@ -59,6 +59,8 @@ export class Cluster implements Discardable {
   readonly #leaders = new Map<string, number[]>();
   readonly #coordinators = new Map<string, Address>();
   #asking: Promise<readonly TopicPartitions[]> | undefined;
+  /** When a broker was last complained about, by `host:port`. */
+  readonly #warned = new Map<string, number>();
   isDiscarded = false;
 
   /** @throws KafkaError LOGIN_WITHOUT_TLS */
@@ -218,8 +220,19 @@ export class Cluster implements Discardable {
       // An answer in which only a part was refused; who asked reads the codes.
       if (error instanceof ResponseError && error.response !== undefined && PARTED.has(api.key))
         return error.response as Answer;
-      throw asRefusal(error as Error);
+      const refusal = asRefusal(error as Error);
+      if (refusal.type === 'CONNECTION') this.#warn(address, refusal.message);
+      throw refusal;
     }
+  }
+
+  /** Says that a broker has not answered; what is tried again all the time is said every ten seconds. */
+  #warn({ host, port }: Address, reason: string): void {
+    const now = performance.now();
+    const broker = `${host}:${port}`;
+    if (this.isDiscarded || now - (this.#warned.get(broker) ?? -REPEAT_AFTER) < REPEAT_AFTER) return;
+    this.#warned.set(broker, now);
+    this.#settings.log?.('warn', `no answer from a Kafka broker: ${reason}`, { broker });
   }
 
   async #connect({ host, port }: Address, requestTimeout: number): Promise<Connection> {
@@ -270,6 +283,8 @@ export function askAgain<Answer>(
 }
 
 const MAIN = 'main';
+/** In milliseconds. */
+const REPEAT_AFTER = 10_000;
 
 /** The kinds of requests whose answers have an error code for each partition or topic: Produce, Fetch, Metadata. */
 const PARTED = new Set([0, 1, 3]);
