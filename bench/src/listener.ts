@@ -5,6 +5,7 @@
 import { receivedTopic } from '@integration-hub/api';
 import type { TopicAdmin } from '@integration-hub/kafka';
 import { Bed, type SectionSettings } from './road/bed.js';
+import type { ProduceOrder } from './road/gathered-producer.js';
 import type { LoadOrder, LoadResult } from './road/load-generator.js';
 import { readNumbered, Template } from './road/numbered-message.js';
 import { residentMb } from './road/processes.js';
@@ -113,8 +114,10 @@ async function measure(
     const order: Omit<LoadOrder, 'port'> = { round: name, connections, seconds: settings.seconds, template };
     const result = await load.ask<LoadResult>({ ...order, port: listener.port });
     for (const [source, times] of result.sent) sent.set(source, times.length);
-    const callers = { kafka, topic: ceiling, callers: connections, seconds: settings.seconds, template };
-    const gathered = await producer.ask<number>(callers);
+    const until = { seconds: settings.seconds };
+    const to = { kafka, topic: ceiling, round: name };
+    const all: ProduceOrder = { ...to, callers: connections, until, template };
+    const gathered = await producer.ask<number>(all);
     const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
     const rates = { ours: ratePerSecond(result), gathered, echo: ratePerSecond(echoed) };
     const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);

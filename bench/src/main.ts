@@ -1,6 +1,7 @@
 /**
  * `make bench`: ours and the peers side by side. `--json` prints an object a line, `--plot FILE` draws the rates as
- * SVG; `--seconds`, `--rounds` and `--connections` are of the sections that run a whole road.
+ * SVG; `--seconds`, `--rounds` and `--connections` are of the sections that run a whole road, `--messages` of the
+ * backlog and the store.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -27,18 +28,19 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     plot: { type: 'string' },
     seconds: { type: 'string', default: '10' },
-    messages: { type: 'string', default: '1000000' },
+    messages: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '100' },
   },
 });
 const settings = {
   seconds: Number(values.seconds),
-  messages: Number(values.messages),
   rounds: Number(values.rounds),
   connections: Number(values.connections),
   onProgress: (sentence: string): void => console.error(`  ${sentence}`),
 };
+
+const messages = values.messages === undefined ? undefined : Number(values.messages);
 
 const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   hl7: compareHl7,
@@ -49,14 +51,14 @@ const sections: Record<string, () => Comparison[] | Promise<Comparison[]>> = {
   clients: () => compareClients(settings),
   listeners: () => compareListeners(settings),
   partitions: () => comparePartitions(settings),
-  backlog: () => compareBacklog(settings),
+  backlog: () => compareBacklog(settings, messages),
   'end-to-end': () => compareEndToEnd(settings),
   telemetry: () => compareTelemetry(settings),
 };
 
 /** What has no peer to be held against. */
 const measurements: Record<string, () => Promise<Figure[]>> = {
-  store: () => measureStore(settings.seconds, settings.messages, settings.onProgress),
+  store: () => measureStore(settings.seconds, messages ?? 1_000_000, settings.onProgress),
   sustained: () => measureSustained(settings),
   flows: () => measureFlows(settings),
 };

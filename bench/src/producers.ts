@@ -1,6 +1,7 @@
 /** How many records of a message's size our Kafka client stores for many callers, and how many Kafka's own tool does. */
 import { Bed, type SectionSettings } from './road/bed.js';
 import { runJava } from './road/java-peer.js';
+import type { ProduceOrder } from './road/gathered-producer.js';
 import { comparison, type Comparison } from './side-by-side.js';
 
 /** Of a record with its ten headers, beside the message, in bytes. */
@@ -20,7 +21,8 @@ export function compareProducers(settings: SectionSettings): Promise<Comparison[
     const producer = await bed.program('gathered-producer.js');
     const found: { ours: number; peer: number }[] = [];
     for (let round = 0; round <= rounds; round += 1) {
-      const order = { kafka, topic: topics.ours, callers: connections, seconds, template };
+      const to = { kafka, topic: topics.ours, round: `r${round}` };
+      const order: ProduceOrder = { ...to, callers: connections, until: { seconds }, template };
       const ours = await producer.ask<number>(order);
       const printed = await runJava('kafka-tools', 'org.apache.kafka.tools.ProducerPerformance', [
         ...['--topic', topics.tool, '--throughput', '-1'],

@@ -1,7 +1,7 @@
 /**
  * The most that a listener could store: the records that it would write, gathered by the same client, without a
- * socket, a check or an acknowledgement. A process of its own; the parent sends a ProduceOrder, and is told how many
- * records a second were stored.
+ * socket, a check or an acknowledgement; or a backlog of them for those who read what a listener has stored. A process
+ * of its own; the parent sends a ProduceOrder, and is told how many records a second were stored.
  */
 import { recordHeaders } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
@@ -11,22 +11,28 @@ import { answerOrders } from './orders.js';
 export interface ProduceOrder {
   readonly kafka: string;
   readonly topic: string;
-  /** Who store one record after another, each waiting until it is stored. */
+  /** Begins the names of the sources, and so the control ids; unique in a topic. */
+  readonly round: string;
+  /** Who store one record after another, each waiting until it is stored; a source each. */
   readonly callers: number;
-  readonly seconds: number;
+  /** How long, or how many records each. */
+  readonly until: { readonly seconds: number } | { readonly recordsEach: number };
   readonly template: Uint8Array;
 }
 
 async function run(order: ProduceOrder): Promise<number> {
-  const { kafka, topic, callers, seconds, template } = order;
+  const { kafka, topic, round, callers, until, template } = order;
   const producer = new GatheringProducer({ connection: { bootstrapServers: [kafka], clientId: 'bench' } });
   await producer.connect();
   const messages = new Template(Buffer.from(template));
   const began = performance.now();
   let stored = 0;
+  const goesOn = (number: number): boolean =>
+    'seconds' in until ? performance.now() - began < until.seconds * 1_000 : number <= until.recordsEach;
   const call = async (caller: number): Promise<void> => {
-    for (let number = 1; performance.now() - began < seconds * 1_000; number += 1) {
-      const id = `c.${caller}-${number}`;
+    const source = `${round}.${caller}`;
+    for (let number = 1; goesOn(number); number += 1) {
+      const id = `${source}-${number}`;
       const description = {
         correlationId: id.padStart(36, '0'),
         namespace: 'bench',
@@ -40,8 +46,8 @@ async function run(order: ProduceOrder): Promise<number> {
       };
       await producer.produce({
         topic,
-        key: Buffer.from(`c.${caller}`),
-        value: messages.message(`c.${caller}`, number),
+        key: Buffer.from(source),
+        value: messages.message(source, number),
         headers: recordHeaders(description, 'received'),
       });
       stored += 1;
