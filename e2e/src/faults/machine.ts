@@ -65,23 +65,24 @@ export async function runFaults(options: RunOptions): Promise<RunReport> {
     onProgress(`${acknowledgedCount} acknowledged, ${deliveredCount} delivered; ${memory} MiB here`);
   }, TELL_EVERY);
   let keepLogs = true;
+  let isOver = false;
+  const run = async (): Promise<void> => {
+    await broken(hub, options, (one) => {
+      reports.push(one);
+      onProgress(lineOf(one));
+      if (one.hung !== undefined) wrongs.push(`${one.faults.join(' + ')}: ${one.hung}`);
+      options.onStep?.(report(ledger.findings(false), [...wrongs, 'the run has not ended']));
+    });
+    await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs, hub.patienceMs);
+    await ended('all that was acknowledged has arrived', hub.delivered(), wrongs, hub.patienceMs + 1_000);
+    // What would come twice has the time to.
+    await sleep(3_000);
+    isOver = true;
+  };
   try {
-    await Promise.race([
-      broken(hub, options, (one) => {
-        reports.push(one);
-        onProgress(lineOf(one));
-        if (one.hung !== undefined) wrongs.push(`${one.faults.join(' + ')}: ${one.hung}`);
-        options.onStep?.(report(ledger.findings(false), [...wrongs, 'the run has not ended']));
-      }),
-      failureOf(hub, options.signal),
-    ]).catch((error: unknown) => wrongs.push((error as Error).message));
-    const isOver = options.signal?.aborted !== true;
-    if (isOver) {
-      await ended('the senders have all they sent acknowledged', hub.stopLoad(), wrongs, hub.patienceMs);
-      await ended('all that was acknowledged has arrived', hub.delivered(), wrongs, hub.patienceMs + 1_000);
-      // What would come twice has the time to.
-      await sleep(3_000);
-    }
+    await Promise.race([run(), failureOf(hub, options.signal)]).catch((error: unknown) =>
+      wrongs.push((error as Error).message),
+    );
     const findings = ledger.findings(isOver);
     wrongs.push(
       ...WRONGS.filter((kind) => findings[kind].length > 0).map((kind) =>
