@@ -15,6 +15,16 @@ const LIMIT = 1_048_576;
 /** What a listener's container may take unless a Hub says otherwise, in MiB. */
 const MEMORY = 512;
 
+/** Of one reason so many refusals have a line each, in so many milliseconds; the others are counted in one line. */
+const [LINES_OF_ONE_REASON, LOG_WINDOW] = [100, 10_000];
+
+interface RefusalLine {
+  readonly message: string;
+  readonly timestamp: string;
+  readonly reasonCode?: string;
+  readonly more?: number;
+}
+
 type Outcome = 'refused' | 'acknowledged' | 'left' | 'hung';
 
 describe('a listener that is sent what it should not be', function () {
@@ -57,8 +67,8 @@ describe('a listener that is sent what it should not be', function () {
     return (await Promise.all(senders)).flat().sort((a, b) => a - b);
   }
 
-  /** How many lines and counts of refusals there are. */
-  async function refusals(): Promise<{ counted: number; told: number; lines: number }> {
+  /** How many lines and counts of refusals there are, and the most lines that one reason has in ten seconds. */
+  async function refusals(): Promise<{ counted: number; told: number; lines: number; mostOfOne: number }> {
     const metrics = await (await fetch(`http://127.0.0.1:${hub.worker(listener).httpPort}/metrics`)).text();
     const counted = [
       ...metrics.matchAll(/^ihub_(?:messages_rejected|framing_violations)_total\{.*\} (\d+)$/gm),
@@ -68,13 +78,14 @@ describe('a listener that is sent what it should not be', function () {
     const lines = readFileSync(hub.worker(listener).logFile, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as { message: string; reasonCode?: string; more?: number })
+      .map((line) => JSON.parse(line) as RefusalLine)
       .filter(({ message }) => /^(message rejected|connection closed|refused as well)/.test(message));
     for (const { reasonCode } of lines) expect(reasonCode).to.match(/^[A-Z0-9_]+$/);
     return {
       counted,
       told: lines.reduce((sum, { more = 1 }) => sum + more, 0),
       lines: lines.length,
+      mostOfOne: Math.max(0, ...lines.map((line) => linesSoonAfter(line, lines))),
     };
   }
 
@@ -112,14 +123,25 @@ describe('a listener that is sent what it should not be', function () {
 
     // What is more of a reason than has a line each is told every ten seconds.
     await until('each refusal is told', async () => (await refusals()).told >= count('refused'), 15_000);
-    const { counted, told, lines } = await refusals();
+    const { counted, told, lines, mostOfOne } = await refusals();
     expect(told).to.equal(counted);
     // Some that begin with a message that is right end with one that is not.
     expect(counted).to.be.within(count('refused'), count('refused') + count('acknowledged'));
     expect(lines).to.be.at.most(STREAMS);
-    console.log(`      (${lines} lines for ${told} refusals)`);
+    // Ten seconds may begin in the middle of one of the log's windows and end in the next.
+    expect(mostOfOne).to.be.at.most(2 * LINES_OF_ONE_REASON + 2);
+    console.log(`      (${lines} lines for ${told} refusals, at most ${mostOfOne} of one reason in 10 s)`);
   });
 });
+
+/** How many lines of the same reason there are from one on, within a window of the refusals' log. */
+function linesSoonAfter({ reasonCode, timestamp }: RefusalLine, lines: readonly RefusalLine[]): number {
+  const from = Date.parse(timestamp);
+  return lines.filter((line) => {
+    const at = Date.parse(line.timestamp);
+    return line.reasonCode === reasonCode && at >= from && at < from + LOG_WINDOW;
+  }).length;
+}
 
 /** Sends a stream, and waits for what becomes of it. */
 async function send({ chunks, pauseMs, then }: HostileStream, port: number): Promise<Outcome> {
