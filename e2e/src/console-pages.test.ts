@@ -230,6 +230,19 @@ describe('The console’s pages', function () {
     expect(standIn.posted).to.deep.equal([]);
   });
 
+  it('say who has silenced what until when, and end it', async () => {
+    await open('/alarms');
+    await page.getByText('by Huw Bowen: the monthly load').waitFor();
+    await page.getByRole('button', { name: 'End now… wis backlogSize' }).press('Enter');
+    const dialog = page.getByRole('dialog', { name: 'End this now' });
+    await dialog.getByRole('textbox').fill('the load is over');
+    await dialog.getByRole('button', { name: 'End now' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const [{ path, body }] = standIn.posted as [(typeof standIn.posted)[number]];
+    expect(decodeURIComponent(path)).to.equal('/api/alarm-overrides/Destination.wis.123456789abcdef0/end');
+    expect(body).to.deep.equal({ why: 'the load is over' });
+  });
+
   it('never show figures as live that are not', async () => {
     await open('/');
     await page.locator('.connection-mark.live').waitFor();

@@ -184,6 +184,7 @@ export class ConsoleStandIn {
             isEmpty ? { alarms: [], overrides: [] } : { alarms: someAlarms(), overrides: someOverrides() },
           ),
       ],
+      [/^\/api\/alarm-overrides\/.+\/end$/, () => alarms.parse({ alarms: someAlarms(), overrides: [] })],
       [/^\/api\/replays\/preview$/, () => replayPreview.parse(PREVIEW)],
       [/^\/api\/replays$/, () => replays.parse({ replays: isEmpty ? [] : someReplays() })],
       [/^\/api\/audit$/, () => audit.parse({ records: isEmpty ? [] : someRecords() })],

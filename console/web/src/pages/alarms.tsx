@@ -140,6 +140,11 @@ function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | 
   );
 }
 
+/** The alerts that it is of. */
+function named({ alerts }: AlarmOverride, all: string): JSX.Element {
+  return alerts.length === 0 ? <span>{all}</span> : <code>{alerts.join(', ')}</code>;
+}
+
 /** Who has silenced or tuned what, whether it is an alarm now or not. */
 function OverrideEntry(props: { override: AlarmOverride; onEnd: (() => void) | undefined }): JSX.Element {
   const { t } = useLanguage();
@@ -150,7 +155,7 @@ function OverrideEntry(props: { override: AlarmOverride; onEnd: (() => void) | u
     <li>
       <p class="entry-head">
         <strong>{of.name}</strong>
-        {alerts.length === 0 ? <span>{what}</span> : <code>{what}</code>}
+        {named(override, t('allAlerts'))}
       </p>
       <p class="sentence">
         {t(kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
@@ -225,7 +230,7 @@ function EndDialog(props: { override: AlarmOverride; onDone: () => void; onClose
       onClose={props.onClose}
     >
       <p>
-        <strong>{override.of.name}</strong> <code>{override.alerts.join(', ')}</code>
+        <strong>{override.of.name}</strong> {named(override, t('allAlerts'))}
       </p>
       <p>{t('endWhat')}</p>
       <WhyField value={why} onInput={setWhy} />
