@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadAllYaml } from '@kubernetes/client-node';
-import { alertOverrideAnnotation, alertOverrideManager } from '@integration-hub/api';
 import { expect } from 'chai';
 import { tool } from './cluster/tools.js';
 import { until } from './hub-under-test.js';
@@ -248,7 +247,7 @@ describe('for Argo CD', function () {
       }
     });
 
-    it('and the finalizer, and what is silenced, are no difference to what was applied', async () => {
+    it('and the finalizer are no difference to what was applied', async () => {
       const overlay = join(project, 'manifests/overlays/dev');
       await cluster.kubectl('apply', '--server-side', '-k', overlay);
       const seen = async (): Promise<boolean> => {
@@ -256,16 +255,6 @@ describe('for Argo CD', function () {
         return flow?.metadata.finalizers !== undefined && flow.status !== undefined;
       };
       await until('the operator has written to it', seen, 40_000);
-      // As the console does.
-      const override = { until: '2100-01-01T00:00:00Z', by: 'Ann', why: 'migration', silence: true };
-      await cluster.kubectl(
-        ...['annotate', 'iflow', 'phw-to-mpi', '-n', 'integration-hub-dev'],
-        ...[
-          '--field-manager',
-          alertOverrideManager,
-          `${alertOverrideAnnotation}=${JSON.stringify(override)}`,
-        ],
-      );
       // It fails where there is a difference.
       await cluster.kubectl('diff', '--server-side', '-k', overlay);
     });
