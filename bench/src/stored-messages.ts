@@ -12,7 +12,7 @@ export const dayMs = 86_400_000;
 /** Of the patient whom each hundredth message is about, as in messages about a test patient. */
 export const frequentPatient = 'PFREQUENT';
 /** One message of so many is an ADT^A40, one a dead letter. */
-export const [oneIsMerge, oneIsDeadLetter] = [50, 500];
+const [oneIsMerge, oneIsDeadLetter] = [50, 500];
 export const flows = 20;
 /** How many messages a patient has, but for the frequent one. */
 export const ofOnePatient = 8;
