@@ -2,37 +2,11 @@
 import { z } from 'zod';
 import { alertNotifications } from './alert-notifications.js';
 import { allAlerts } from './alerts.js';
-import { distinct, named, textMatching, withRule } from './cel-rule.js';
+import { distinct, named, textMatching } from './cel-rule.js';
 import { webConsole } from './hub-console.js';
+import { hubKafka } from './hub-kafka.js';
 import { apiVersion, kubernetesName, metadata, port } from './metadata.js';
 import { cpu, duration, size } from './quantity.js';
-
-const copies = z.int().min(1).max(12).meta({ format: 'int32' });
-
-const kafka = z.strictObject({
-  bootstrapServers: distinct(
-    z
-      .array(
-        textMatching(
-          /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$/,
-          259,
-          'must be HOST:PORT, for example kafka-bootstrap:9092',
-        ),
-      )
-      .min(1, 'must name at least one broker')
-      .max(32),
-    'must not name a broker twice',
-  ).describe('Brokers to ask first, as HOST:PORT. The others are learned from them.'),
-  replicationFactor: copies
-    .optional()
-    .describe('Copies of every record. Absent: two in each zone, and one where no zones are named.'),
-  minInsyncReplicas: copies
-    .optional()
-    .describe(
-      'Copies that must exist before a message is acknowledged. Absent: more than half, which is more than one of two zones can hold.',
-    ),
-  retention: duration('1h', '3650d').default('14d').describe('How long records are kept in topics.'),
-});
 
 /** What each worker of a role is given. There is no limit of cpu: it would halt a worker in the middle of a burst. */
 const resources = (role: string, cpuDefault: string, memoryDefault: string) =>
@@ -182,14 +156,7 @@ export const hub = z
     metadata,
     spec: z
       .strictObject({
-        kafka: withRule(kafka, {
-          cel: '!has(self.minInsyncReplicas) || (has(self.replicationFactor) && self.minInsyncReplicas <= self.replicationFactor)',
-          holds: ({ replicationFactor, minInsyncReplicas }) =>
-            minInsyncReplicas === undefined ||
-            (replicationFactor !== undefined && minInsyncReplicas <= replicationFactor),
-          message: 'needs a replicationFactor that is at least as large',
-          field: 'minInsyncReplicas',
-        }).describe('The Kafka that keeps the messages, and how it keeps them.'),
+        kafka: hubKafka,
         zones: distinct(
           z.array(z.string().min(1, 'must not be empty').max(63)).max(5),
           'must not name a zone twice',

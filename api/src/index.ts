@@ -11,6 +11,7 @@ export * from './destination.js';
 export * from './effective-alerts.js';
 export * from './event.js';
 export * from './hub.js';
+export * from './hub-kafka.js';
 export * from './integration-flow.js';
 export * from './message-record.js';
 export * from './message-replay.js';
@@ -25,5 +26,12 @@ export * from './security-event.js';
 export { secretsFolder, type SecretUse } from './tls.js';
 export * from './topic-names.js';
 export * from './worker-configuration.js';
-export { archiveAccess, type ArchiveAccess, contentPolicy } from './worker-parts.js';
+export {
+  archiveAccess,
+  type ArchiveAccess,
+  contentPolicy,
+  type KafkaAccess,
+  saslMechanism,
+  type SaslMechanism,
+} from './worker-parts.js';
 export * from './working-hours.js';

@@ -372,4 +372,60 @@ describe('plan', () => {
       ]);
     });
   });
+
+  it('has every stage connect to Kafka as the Hub says, with each Secret once', () => {
+    const kafka =
+      '{bootstrapServers: ["k:9093"], tls: {caSecretName: ca, certificateSecretName: user, operatorCertificateSecretName: operator}, sasl: {secretName: user}}';
+    const archive = 'archive: {postgres: {host: db, secretName: db, caSecretName: ca}, keysSecretName: keys}';
+    const { hubs, flows, destinations, problems } = readResources(
+      [
+        [
+          'Hub',
+          'hub',
+          `{kafka: ${kafka}, ${archive}, console: {publicUrl: "https://hub.example", oidc: {issuer: "https://id.example", clientId: hub, secretName: oidc, roles: {}}}}`,
+        ],
+        ['Destination', 'mpi', '{mllp: {host: mpi, port: 2576}}'],
+        [
+          'IntegrationFlow',
+          'phw',
+          '{listener: {mllp: {port: 2575}}, transformer: {mapping: {name: phw}}, destinations: [{name: mpi}]}',
+        ],
+      ]
+        .map(
+          ([kind, name, spec]) =>
+            `apiVersion: integrationhub.dev/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}`,
+        )
+        .join('\n---\n'),
+      'test',
+    );
+    expect(problems).to.deep.equal([]);
+    const { stages } = plan(hubs[0]!, flows, destinations);
+    expect(stages.map(({ role }) => role)).to.have.members([
+      'listener',
+      'transformer',
+      'sender',
+      'archivist',
+      'console',
+    ]);
+    for (const { configuration, secrets = [] } of stages) {
+      expect(configuration.kafka).to.deep.include({
+        tls: {
+          caFile: '/etc/ihub-secrets/ca/ca.crt',
+          certificateFile: '/etc/ihub-secrets/user/tls.crt',
+          keyFile: '/etc/ihub-secrets/user/tls.key',
+        },
+        sasl: {
+          mechanism: 'SCRAM-SHA-512',
+          username: null,
+          usernameFile: '/etc/ihub-secrets/user/username',
+          passwordFile: '/etc/ihub-secrets/user/password',
+          allowWithoutTls: false,
+        },
+      });
+      expect(secrets.filter(({ name }) => ['ca', 'user', 'operator'].includes(name))).to.have.deep.members([
+        { name: 'ca', keys: ['ca.crt'] },
+        { name: 'user', keys: [] },
+      ]);
+    }
+  });
 });

@@ -4,7 +4,7 @@ import type { Hub } from './hub.js';
 import type { IntegrationFlow } from './integration-flow.js';
 import type { Problem } from './problem.js';
 import { durationToMs, sizeToBytes } from './quantity.js';
-import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
+import { joinedUses, secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
 import {
   auditTopic,
   deadLetterTopic,
@@ -18,6 +18,7 @@ import {
 import { notifierConfigurationOf } from './alert-notifications.js';
 import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
 import { alertSettingsOf } from './effective-alerts.js';
+import { kafkaAccess } from './hub-kafka.js';
 import type {
   ListenerConfiguration,
   SenderConfiguration,
@@ -118,7 +119,7 @@ export function plan(
   topics.push(securityEvents(hub));
   const used = [...inUse.keys()].map((name) => known.get(name)!);
   planConsole(hub, sound, used, secretsFolder, topics, stages);
-  return { topics, stages: stages.map((stage) => withTelemetrySecrets(hub, secretsFolder, stage)), problems };
+  return { topics, stages: stages.map((stage) => withHubSecrets(hub, secretsFolder, stage)), problems };
 }
 
 function duplicate(kind: string, name: string): Problem {
@@ -178,7 +179,7 @@ function planFlow(
   const largest = sizeToBytes(spec.listener.maxMessageSize);
   const common = {
     namespace,
-    kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
+    kafka: { ...kafkaAccess(hub.spec.kafka, secretsFolder).access, ...kafkaClient },
     health,
     logLevel: hub.spec.workers.logLevel,
     telemetry: telemetryOf(hub, secretsFolder),
@@ -349,7 +350,7 @@ function planDestination(
       role: 'sender',
       stage: `${name}-sender`,
       namespace,
-      kafka: { bootstrapServers: hub.spec.kafka.bootstrapServers, ...kafkaClient },
+      kafka: { ...kafkaAccess(hub.spec.kafka, secretsFolder).access, ...kafkaClient },
       health,
       logLevel: hub.spec.workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),
@@ -397,20 +398,16 @@ function telemetryOf({ spec }: Hub, secretsFolder: string): WorkerConfiguration[
   return { endpoint, headersFile, caFile, sampleRatio, spansFolder };
 }
 
-function withTelemetrySecrets({ spec }: Hub, secretsFolder: string, stage: Stage): Stage {
+/** Adds what every stage needs, whatever its role. */
+function withHubSecrets({ spec }: Hub, secretsFolder: string, stage: Stage): Stage {
   const { headersSecretName, caSecretName } = spec.telemetry?.otlp ?? {};
-  const uses = [
+  const secrets = joinedUses([
     ...(stage.secrets ?? []),
+    ...kafkaAccess(spec.kafka).secrets,
     ...(headersSecretName === undefined ? [] : [{ name: headersSecretName, keys: [headersKey] }]),
     ...tlsFiles(secretsFolder, undefined, caSecretName).secrets,
-  ];
-  return uses.length === 0 ? stage : { ...stage, secrets: eachSecretOnce(uses) };
-}
-
-/** One Secret may be named for several purposes, but can be mounted once only. */
-function eachSecretOnce(uses: readonly SecretUse[]): SecretUse[] {
-  const byName = Map.groupBy(uses, ({ name }) => name);
-  return [...byName].map(([name, same]) => ({ name, keys: [...new Set(same.flatMap(({ keys }) => keys))] }));
+  ]);
+  return secrets.length === 0 ? stage : { ...stage, secrets };
 }
 
 /** The topic of events, and the archivist, which reads all topics; nothing where the Hub has no archive. */
@@ -443,7 +440,7 @@ function planArchive(
       role: 'archivist',
       stage: 'archivist',
       namespace,
-      kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
+      kafka: { ...kafkaAccess(kafka, secretsFolder).access, ...kafkaClient },
       health,
       logLevel: workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),
@@ -526,7 +523,7 @@ function planConsole(
       role: 'console',
       stage: 'console',
       namespace,
-      kafka: { bootstrapServers: kafka.bootstrapServers, ...kafkaClient },
+      kafka: { ...kafkaAccess(kafka, secretsFolder).access, ...kafkaClient },
       health,
       logLevel: workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),

@@ -66,10 +66,19 @@ export const destinationTls = z.strictObject({
 /** Where a Secret's keys are files for a worker on Kubernetes: `<folder>/<secret>/<key>`. */
 export const secretsFolder = '/etc/ihub-secrets';
 
-/** A Secret that a stage's workers read, and the keys it must have. */
+/** A Secret that a stage's workers read. */
 export interface SecretUse {
   readonly name: string;
+  /** Those it must have, and that are files; none: all that it has. */
   readonly keys: readonly string[];
+}
+
+/** One use for each Secret, of several that may be of the same. */
+export function joinedUses(uses: readonly SecretUse[]): SecretUse[] {
+  return [...Map.groupBy(uses, ({ name }) => name)].map(([name, same]) => ({
+    name,
+    keys: same.some(({ keys }) => keys.length === 0) ? [] : [...new Set(same.flatMap(({ keys }) => keys))],
+  }));
 }
 
 type Files = { certificateFile: string | null; keyFile: string | null; caFile: string | null };

@@ -5,13 +5,47 @@ export const milliseconds = z.int().min(0);
 export const text = z.string().min(1);
 export const tcpPort = z.int().min(0).max(65535);
 
+/** How a login's password is proved to a Kafka (RFC 5802, RFC 7677; PLAIN: RFC 4616). */
+export const saslMechanism = z.enum(
+  ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN'],
+  'must be SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN',
+);
+export type SaslMechanism = z.output<typeof saslMechanism>;
+
+/** How a Kafka is connected to. Files are read again for each new connection. */
+const kafkaAccess = z.strictObject({
+  bootstrapServers: z.array(text).min(1),
+  /** null: without TLS. */
+  tls: z
+    .strictObject({
+      /** PEM, as the others; null: the public authorities. */
+      caFile: text.nullable(),
+      /** null: no certificate is shown. Where a tls.crt is not there, user.crt and user.key beside it are taken. */
+      certificateFile: text.nullable(),
+      keyFile: text.nullable(),
+    })
+    .nullable(),
+  /** null: without a login. */
+  sasl: z
+    .strictObject({
+      mechanism: saslMechanism,
+      /** null: the file has it. */
+      username: text.nullable(),
+      usernameFile: text.nullable(),
+      passwordFile: text,
+      allowWithoutTls: z.boolean(),
+    })
+    .nullable(),
+});
+
+export type KafkaAccess = z.output<typeof kafkaAccess>;
+
 /** Of every stage. */
 export const common = {
   /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
   stage: text,
   namespace: text,
-  kafka: z.strictObject({
-    bootstrapServers: z.array(text).min(1),
+  kafka: kafkaAccess.extend({
     /** How long a consumer may be silent before its partitions go to another. */
     sessionTimeoutMs: milliseconds,
     /** A client that does nothing for so long is taken for hung, and the process ends. */

@@ -1,8 +1,9 @@
 /** What waits in front of each stage: the messages of its topic that its group has yet to take. */
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import { passesOn, type Stage } from '@integration-hub/api';
+import { type KafkaAccess, passesOn, type Stage } from '@integration-hub/api';
 import { type GroupProgress, TopicAdmin } from '@integration-hub/kafka';
+import { kafkaConnection } from '@integration-hub/workers';
 
 /** A number of messages. */
 export interface Waiting {
@@ -28,9 +29,9 @@ export class Backlogs {
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
 
-  constructor(bootstrapServers: readonly string[], stages: readonly Stage[]) {
+  constructor(kafka: KafkaAccess, stages: readonly Stage[]) {
     this.#stages = stages;
-    this.#ended = this.#measureUntilStopped(bootstrapServers);
+    this.#ended = this.#measureUntilStopped(kafka);
   }
 
   /** Undefined where it isn't known, and for listeners. */
@@ -43,11 +44,11 @@ export class Backlogs {
     await Promise.race([this.#ended, delay(stopMs, undefined, { ref: false })]);
   }
 
-  async #measureUntilStopped(bootstrapServers: readonly string[]): Promise<void> {
+  async #measureUntilStopped(kafka: KafkaAccess): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
       try {
-        const connection = { bootstrapServers: [...bootstrapServers], clientId: 'ihub-up-backlogs' };
+        const connection = kafkaConnection(kafka, 'ihub-up-backlogs');
         const admin = await TopicAdmin.connect({ connection });
         try {
           for (;;) {

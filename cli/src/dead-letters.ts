@@ -11,10 +11,11 @@ import type {
   Obstacle,
   Planned,
 } from '@integration-hub/kafka';
-import { kafkaConnection, type KafkaOptions } from './kafka-address.js';
+import { knownKafka, type KafkaOptions } from './kafka-address.js';
 import { UsageError } from './usage-error.js';
 
 interface Options extends KafkaOptions {
+  readonly data: string;
   namespace: string;
   owner?: string;
   code?: string;
@@ -75,6 +76,7 @@ export function register(program: Command): void {
 function connecting(command: Command): Command {
   return command
     .option('--kafka <host:port>', 'the Kafka; default: the one of ihub up')
+    .option('--kafka-config <file>', 'how it is connected to: TLS, login (docs/tls.md)')
     .option('--data <folder>', 'the data folder of ihub up', '.ihub')
     .option('--namespace <name>', 'the namespace of the flows', 'default')
     .option('--json', 'JSON, an object a line');
@@ -117,7 +119,8 @@ function filterOf(ids: readonly string[], options: Options): DeadLetterFilter {
 }
 
 async function withBox<T>(options: Options, work: (box: DeadLetterBox) => Promise<T>): Promise<T> {
-  const connection = await kafkaConnection(options);
+  const { kafkaConnection } = await import('@integration-hub/workers');
+  const connection = kafkaConnection(await knownKafka(options), 'ihub');
   const kafka = await import('@integration-hub/kafka');
   const box = await kafka.DeadLetterBox.open(connection, options.namespace);
   try {

@@ -1,11 +1,12 @@
 /** A whole hub on this machine: an embedded Kafka (or a given one), its topics, and a process for every stage. */
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import type { Stage } from '@integration-hub/api';
+import type { KafkaAccess, Stage } from '@integration-hub/api';
 import { EmbeddedBroker, TopicAdmin } from '@integration-hub/kafka';
 import { askForReplay, ReplayRecords } from '@integration-hub/replay';
-import { KAFKA_ADDRESS_FILE } from './kafka-address.js';
+import { kafkaConnection } from '@integration-hub/workers';
+import { noteKafka } from './kafka-address.js';
 import { LocalArchive } from './local-archive.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
 import type { Manifests } from './manifests.js';
@@ -16,8 +17,8 @@ import { WorkerProcess } from './worker-process.js';
 export interface LocalHubOptions {
   /** Where all that must outlive a restart is kept. */
   readonly directory: string;
-  /** A Kafka that runs already, as HOST:PORT; absent: an embedded one is started. */
-  readonly kafka?: string;
+  /** A Kafka that runs already; absent: an embedded one is started. */
+  readonly kafka?: KafkaAccess;
   readonly addresses: LocalSettings['addresses'];
   readonly secrets?: LocalSettings['secrets'];
   /** Whether to keep messages in an embedded PostgreSQL. */
@@ -36,7 +37,7 @@ export interface LocalHubOptions {
 const stopOrder = ['listener', 'transformer', 'sender', 'archivist'] as const;
 
 export class LocalHub {
-  readonly bootstrapServers: readonly string[];
+  readonly kafka: KafkaAccess;
   /** Those on the road of messages, and the archivist. */
   readonly workers: readonly WorkerProcess[];
   /** The web console's process, where there is one. */
@@ -50,14 +51,14 @@ export class LocalHub {
   readonly #onProgress: (sentence: string) => void;
 
   private constructor(
-    bootstrapServers: readonly string[],
+    kafka: KafkaAccess,
     processes: readonly WorkerProcess[],
     broker: EmbeddedBroker | undefined,
     archive: LocalArchive | undefined,
     lock: string,
     onProgress: (sentence: string) => void,
   ) {
-    this.bootstrapServers = bootstrapServers;
+    this.kafka = kafka;
     this.workers = processes.filter(({ stage }) => stage.role !== 'console');
     this.console = processes.find(({ stage }) => stage.role === 'console');
     this.#counts = new Map(this.workers.map((worker) => [worker, new StageCounts()]));
@@ -87,7 +88,7 @@ export class LocalHub {
           };
     // Wrong manifests are told of before anything is fetched or started.
     planLocally(manifests, {
-      bootstrapServers: [kafka ?? '127.0.0.1:1'],
+      kafka: kafka ?? plainKafka(['127.0.0.1:1']),
       embedded: kafka === undefined,
       addresses,
       secrets,
@@ -112,19 +113,19 @@ export class LocalHub {
           onProgress,
         });
       }
-      const bootstrapServers = broker?.bootstrapServers ?? [kafka!];
-      await writeFile(join(directory, KAFKA_ADDRESS_FILE), bootstrapServers.join(','));
+      const access = broker === undefined ? kafka! : plainKafka(broker.bootstrapServers);
+      await noteKafka(directory, access);
       const embedded = broker !== undefined;
       if (options.archive) {
         onProgress('starting PostgreSQL');
         archive = await LocalArchive.start(directory, onProgress);
       }
-      const reached = { bootstrapServers, embedded, addresses };
+      const reached = { kafka: access, embedded, addresses };
       const settings = { ...reached, secrets, archive, console, telemetry };
       const plan = planLocally(manifests, settings);
       await refuseTakenPorts(plan.stages);
-      onProgress(`making ${plan.topics.length} topics at Kafka ${bootstrapServers.join(', ')}`);
-      const connection = { bootstrapServers: [...bootstrapServers], clientId: 'ihub-up' };
+      onProgress(`making ${plan.topics.length} topics at Kafka ${access.bootstrapServers.join(', ')}`);
+      const connection = kafkaConnection(access, 'ihub-up');
       const admin = await TopicAdmin.connect({ connection });
       try {
         await admin.ensureTopics(plan.topics);
@@ -137,7 +138,7 @@ export class LocalHub {
         await admin.close();
       }
       const processes = plan.stages.map((stage) => new WorkerProcess(stage, directory));
-      const hub = new LocalHub(bootstrapServers, processes, broker, archive, lock, onProgress);
+      const hub = new LocalHub(access, processes, broker, archive, lock, onProgress);
       onProgress(`starting ${hub.workers.length} workers`);
       for (const worker of hub.workers) worker.on('state', () => hub.#tellConsole());
       await Promise.all(processes.map((one) => one.start()));
@@ -159,6 +160,10 @@ export class LocalHub {
   get consoleUrl(): string | undefined {
     const configuration = this.console?.stage.configuration;
     return configuration?.role === 'console' ? `http://localhost:${configuration.listen.port}` : undefined;
+  }
+
+  get bootstrapServers(): readonly string[] {
+    return this.kafka.bootstrapServers;
   }
 
   counts(worker: WorkerProcess): Counts {
@@ -210,6 +215,11 @@ export class LocalHub {
     }
     await rm(this.#lock, { force: true });
   }
+}
+
+/** A Kafka that is connected to without TLS and login, as the embedded one is. */
+export function plainKafka(bootstrapServers: readonly string[]): KafkaAccess {
+  return { bootstrapServers: [...bootstrapServers], tls: null, sasl: null };
 }
 
 /** Two hubs on one directory would write to each other's Kafka. */

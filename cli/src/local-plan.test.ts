@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readResources } from '@integration-hub/api';
 import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
+import { plainKafka } from './local-hub.js';
 import { planLocally, type LocalSettings } from './local-plan.js';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
 
 const settings: LocalSettings = {
-  bootstrapServers: ['127.0.0.1:29092'],
+  kafka: plainKafka(['127.0.0.1:29092']),
   embedded: true,
   addresses: new Map(),
 };

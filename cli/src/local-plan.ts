@@ -8,16 +8,18 @@ import {
   type Destination,
   type Hub,
   type IntegrationFlow,
+  type KafkaAccess,
   type Plan,
   type Stage,
+  type StageConfiguration,
 } from '@integration-hub/api';
-import { checkConfiguration, readTlsFiles, TlsFilesError } from '@integration-hub/workers';
+import { checkConfiguration, readKafkaTls, readTlsFiles, TlsFilesError } from '@integration-hub/workers';
 import type { Manifests } from './manifests.js';
 import { UsageError } from './usage-error.js';
 
 /** Everything that a plan for this machine needs beside the manifests. */
 export interface LocalSettings {
-  readonly bootstrapServers: readonly string[];
+  readonly kafka: KafkaAccess;
   /** Where true, Kafka is the one node that we started, whatever the Hub says of copies. */
   readonly embedded: boolean;
   /** Other addresses for destinations, by name. */
@@ -72,6 +74,7 @@ export function planLocally(manifests: Manifests, settings: LocalSettings): Plan
   const secrets = settings.secrets === undefined ? undefined : resolve(settings.secrets);
   const { topics, stages } = soundPlan(hub, manifests.flows, destinations, secrets);
   refuseMissingSecrets(stages, settings.secrets);
+  refuseUnusable(settings.kafka);
   return { topics, stages: stages.map((stage) => onThisMachine(stage, settings)) };
 }
 
@@ -121,6 +124,14 @@ function refuseMissingSecrets(stages: readonly Stage[], folder: string | undefin
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'));
 }
 
+function refuseUnusable({ tls }: KafkaAccess): void {
+  try {
+    if (tls !== null) readKafkaTls(tls);
+  } catch (error) {
+    throw error instanceof TlsFilesError ? new UsageError(`Kafka: ${error.message}`) : error;
+  }
+}
+
 /** The Hub where the manifests have none: no zones, and one copy of each record. */
 export function plainHub(bootstrapServers: readonly string[]): Hub {
   return hubSchema.parse({
@@ -133,7 +144,7 @@ export function plainHub(bootstrapServers: readonly string[]): Hub {
 
 function localHub(
   found: Hub | undefined,
-  { bootstrapServers, embedded, archive, console, telemetry }: LocalSettings,
+  { kafka: { bootstrapServers }, embedded, archive, console, telemetry }: LocalSettings,
 ): Hub {
   const hub = found ?? plainHub(bootstrapServers);
   const copies = embedded ? { replicationFactor: 1, minInsyncReplicas: 1 } : {};
@@ -141,7 +152,14 @@ function localHub(
     ...hub,
     spec: {
       ...hub.spec,
-      kafka: { ...hub.spec.kafka, bootstrapServers: [...bootstrapServers], ...copies },
+      kafka: {
+        ...hub.spec.kafka,
+        bootstrapServers: [...bootstrapServers],
+        // How it is reached from here is another matter.
+        tls: undefined,
+        sasl: undefined,
+        ...copies,
+      },
       zones: embedded ? [] : hub.spec.zones,
       telemetry: telemetry && {
         otlp: { endpoint: telemetry.endpoint, sampleRatio: telemetry.sampleRatio ?? 1 },
@@ -164,8 +182,8 @@ function readdress(destination: Destination, addresses: LocalSettings['addresses
 }
 
 /** One process of each stage, reachable from this machine only, with health ports that don't meet. */
-function onThisMachine(stage: Stage, { archive, console, telemetry: wish }: LocalSettings): Stage {
-  const { configuration } = stage;
+function onThisMachine(stage: Stage, { kafka, archive, console, telemetry: wish }: LocalSettings): Stage {
+  const configuration = withKafka(stage.configuration, kafka);
   const health = { host: loopback, tcpPort: 0, httpPort: 0 };
   const telemetry = configuration.telemetry && { ...configuration.telemetry, spansFolder: wish!.spansFolder };
   if (configuration.role === 'listener') {
@@ -184,6 +202,10 @@ function onThisMachine(stage: Stage, { archive, console, telemetry: wish }: Loca
     return { ...stage, configuration: { ...configuration, ...own } };
   }
   return { ...stage, replicas: 1, configuration: { ...configuration, health, telemetry } };
+}
+
+function withKafka<C extends StageConfiguration>(configuration: C, kafka: KafkaAccess): C {
+  return { ...configuration, kafka: { ...configuration.kafka, ...kafka } };
 }
 
 /** With the files of the PostgreSQL on this machine. */

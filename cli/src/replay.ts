@@ -10,7 +10,7 @@ import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { type ArchiveOptions, archiveOptions } from './archive-options.js';
 import { colours } from './colours.js';
-import { kafkaConnection, type KafkaOptions } from './kafka-address.js';
+import { knownKafka, type KafkaOptions } from './kafka-address.js';
 import { rate } from './option-value.js';
 import { criteriaOf, type SearchOptions, searchOptions } from './search-options.js';
 import { onStopSignal } from './stop-signal.js';
@@ -90,6 +90,7 @@ export function register(program: Command): void {
     .option('--reason <text>', 'why, for the record; needed with --run')
     .option('--detach', 'do not wait for the end')
     .option('--kafka <host:port>', 'the Kafka; default: the one of ihub up')
+    .option('--kafka-config <file>', 'how it is connected to: TLS, login (docs/tls.md)')
     .option('--namespace <name>', 'the namespace of the flows', 'default');
   who(json(archiveOptions(searchOptions(send)))).action(sendAgain);
 
@@ -157,7 +158,8 @@ async function sendAgain(options: SendOptions): Promise<void> {
   const { previewReplay, startReplay } = await import('@integration-hub/replay');
   const correlationIds = options.ids === undefined ? undefined : await readIds(options.ids);
   const selection: ReplaySelection = { ...criteriaOf(options), stage, destination, correlationIds };
-  const connection = await kafkaConnection(options);
+  const { kafkaConnection } = await import('@integration-hub/workers');
+  const connection = kafkaConnection(await knownKafka(options), 'ihub');
   await withArchive(options, async (archive) => {
     const sources: ReplaySources = { archive, connection };
     const wish = { namespace, selection, toDestination };

@@ -2,6 +2,7 @@
 import { createLogUpdate } from 'log-update';
 import { Backlogs } from './backlogs.js';
 import { freePort } from '@integration-hub/kafka';
+import { toldKafka } from './kafka-address.js';
 import { isFree, LocalHub } from './local-hub.js';
 import { readManifests } from './manifests.js';
 import { countsText, drawScreen, place } from './screen.js';
@@ -15,6 +16,7 @@ const usualConsolePort = 8090;
 export interface UpOptions {
   readonly file: string[];
   readonly kafka?: string;
+  readonly kafkaConfig?: string;
   readonly data: string;
   readonly destination?: string[];
   readonly secrets?: string;
@@ -27,9 +29,9 @@ export interface UpOptions {
 
 /** Runs until SIGINT or SIGTERM. */
 export async function runHub(options: UpOptions): Promise<void> {
-  if (options.kafka !== undefined && !/^[^\s:]+:\d+$/.test(options.kafka)) {
-    throw new UsageError(`--kafka ${options.kafka}: write HOST:PORT, for example localhost:9092`);
-  }
+  // Not what the environment says: whoever starts a hub for a moment does not mean the one of every day.
+  const { kafka: told, kafkaConfig } = options;
+  const kafka = told === undefined && kafkaConfig === undefined ? undefined : await toldKafka(options);
   if (options.telemetry !== undefined && !/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(options.telemetry)) {
     throw new UsageError(
       `--telemetry ${options.telemetry}: write the URL of OTLP over HTTP, for example http://localhost:4318`,
@@ -48,7 +50,7 @@ export async function runHub(options: UpOptions): Promise<void> {
 
   const hub = await LocalHub.start(manifests, {
     directory: options.data,
-    ...(options.kafka !== undefined && { kafka: options.kafka }),
+    ...(kafka !== undefined && { kafka }),
     addresses,
     secrets: options.secrets,
     archive: options.archive,
@@ -57,7 +59,7 @@ export async function runHub(options: UpOptions): Promise<void> {
     onProgress: (sentence) => show.progress(sentence),
   });
   const backlogs = new Backlogs(
-    hub.bootstrapServers,
+    hub.kafka,
     hub.workers.map((worker) => worker.stage),
   );
   let wasReady = false;

@@ -10,6 +10,7 @@ export function register(program: Command): void {
     .description('Run flows on this machine, on an embedded Apache Kafka')
     .requiredOption('-f, --file <path>', 'a manifest, or a folder of them; repeatable', collect)
     .option('--kafka <host:port>', 'use this Kafka instead of an embedded one')
+    .option('--kafka-config <file>', 'how that Kafka is connected to: TLS, login (docs/tls.md)')
     .option(
       '--destination <name=host:port>',
       'deliver to another address than the manifest’s; repeatable',

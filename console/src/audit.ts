@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConsoleConfiguration } from '@integration-hub/api';
 import { GatheringProducer, TopicAdmin } from '@integration-hub/kafka';
+import { kafkaConnection } from '@integration-hub/workers';
 import type { Log } from '@integration-hub/workers';
 import { z } from 'zod';
 import { type AuditRecord, auditRecord } from './api.js';
@@ -28,7 +29,7 @@ export class Audit {
     this.#log = log;
     const { kafka } = configuration;
     this.#producer = new GatheringProducer({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: 'console-audit' },
+      connection: kafkaConnection(kafka, 'console-audit'),
       retryForMs,
     });
   }
@@ -72,7 +73,7 @@ export class Audit {
   async read(): Promise<AuditRecord[]> {
     const { auditTopic, kafka } = this.#configuration;
     try {
-      const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console-audit' };
+      const connection = kafkaConnection(kafka, 'console-audit');
       const admin = await TopicAdmin.connect({ connection });
       try {
         const records = await admin.readAll(auditTopic, { last: mostShown });

@@ -14,7 +14,7 @@ import {
   readLetter,
   TopicAdmin,
 } from '@integration-hub/kafka';
-import { errorShape, type Log } from '@integration-hub/workers';
+import { errorShape, type Log, kafkaConnection } from '@integration-hub/workers';
 import type { DeadLetter, Failure } from './api.js';
 
 /** Letters of one owner that are kept; beyond them the oldest are counted only. */
@@ -140,7 +140,7 @@ export class DeadLetterIndex {
     this.#owners.clear();
     this.#lastHeard = performance.now() + quietMs;
     return consumeBatches({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: 'console-dead-letters' },
+      connection: kafkaConnection(kafka, 'console-dead-letters'),
       groupId: `ihub-console-${randomUUID()}`,
       topics,
       sessionTimeoutMs: kafka.sessionTimeoutMs,
@@ -169,7 +169,7 @@ export class DeadLetterIndex {
   /** Kafka keeps letters for a time only; what it has thrown away can't be shown or replayed. */
   async #expire(): Promise<void> {
     const { kafka } = this.#configuration;
-    const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console' };
+    const connection = kafkaConnection(kafka, 'console');
     const admin = await TopicAdmin.connect({ connection });
     try {
       for (const [topic, name] of this.#topics) {

@@ -10,7 +10,7 @@ import {
   readLetter,
   RecordReader,
 } from '@integration-hub/kafka';
-import { errorShape, type Log } from '@integration-hub/workers';
+import { errorShape, type Log, kafkaConnection } from '@integration-hub/workers';
 import type { FastifyInstance } from 'fastify';
 import {
   type DeadLetterDetail,
@@ -221,7 +221,7 @@ async function inKafka<T>(
   work: (connection: KafkaConnection, namespace: string) => Promise<T>,
 ): Promise<T> {
   const { kafka, namespace } = configuration;
-  const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console-dead-letters' };
+  const connection = kafkaConnection(kafka, 'console-dead-letters');
   try {
     return await work(connection, namespace);
   } catch (error) {

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsoleConfiguration, ConsolePlan } from '@integration-hub/api';
-import { type GroupProgress, TopicAdmin } from '@integration-hub/kafka';
+import { type GroupProgress, type KafkaConnection, TopicAdmin } from '@integration-hub/kafka';
+import { kafkaConnection } from '@integration-hub/workers';
 import type { ZoneSummary } from './api.js';
 
 /** Where so few offsets lie between, the messages among them are counted. */
@@ -19,7 +20,7 @@ interface Measured {
 }
 
 export class KafkaWatch {
-  readonly #servers: readonly string[];
+  readonly #connection: KafkaConnection;
   readonly #plan: () => ConsolePlan;
   readonly #groups = new Map<string, Measured>();
   readonly #stopping = new AbortController();
@@ -29,7 +30,7 @@ export class KafkaWatch {
   #ended: Promise<void> | undefined;
 
   constructor({ kafka }: ConsoleConfiguration, plan: () => ConsolePlan) {
-    this.#servers = kafka.bootstrapServers;
+    this.#connection = kafkaConnection(kafka, 'console');
     this.#plan = plan;
   }
 
@@ -68,8 +69,7 @@ export class KafkaWatch {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        const connection = { bootstrapServers: [...this.#servers], clientId: 'console' };
-        const admin = await TopicAdmin.connect({ connection });
+        const admin = await TopicAdmin.connect({ connection: this.#connection });
         try {
           for (;;) {
             const begun = performance.now();

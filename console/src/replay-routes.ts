@@ -1,6 +1,7 @@
 /** Replays: looked at before they begin, started, paused, gone on with, cancelled. The archivist runs them. */
 import type { ConsoleConfiguration } from '@integration-hub/api';
 import { KafkaError } from '@integration-hub/kafka';
+import { kafkaConnection } from '@integration-hub/workers';
 import {
   cancelReplay,
   listReplays,
@@ -49,7 +50,7 @@ const askersOwn: Readonly<Record<string, ConsoleErrorCode>> = {
 
 export function registerReplays(api: FastifyInstance, { configuration, archive, audit }: ReplayParts): void {
   const { namespace, kafka } = configuration;
-  const connection = { bootstrapServers: kafka.bootstrapServers, clientId: 'console-replays' };
+  const connection = kafkaConnection(kafka, 'console-replays');
   const ask = <T>(question: (one: Archive) => Promise<T>): Promise<T> =>
     archive.ask((one) => question(one).catch(refused));
 

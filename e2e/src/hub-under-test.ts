@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readResources, problemText } from '@integration-hub/api';
-import { LocalHub, MockReceiver, type WorkerProcess } from '@integration-hub/cli';
+import { LocalHub, plainKafka, MockReceiver, type WorkerProcess } from '@integration-hub/cli';
 import { Message } from '@integration-hub/hl7';
 import { EmbeddedBroker, freePorts, TopicAdmin, type IncomingRecord } from '@integration-hub/kafka';
 import { Journal } from './journal.js';
@@ -88,7 +88,7 @@ export class HubUnderTest {
       { hub: undefined, ...read },
       {
         directory: join(directory, 'hub'),
-        kafka: broker.bootstrapServers[0]!,
+        kafka: plainKafka(broker.bootstrapServers),
         addresses: new Map(),
         telemetry: options.telemetry,
         sampleRatio: options.sampleRatio,

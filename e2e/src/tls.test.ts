@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { problemText, readResources } from '@integration-hub/api';
-import { LocalHub, MockReceiver } from '@integration-hub/cli';
+import { LocalHub, plainKafka, MockReceiver } from '@integration-hub/cli';
 import {
   Message,
   MllpConnection,
@@ -105,7 +105,7 @@ describe('TLS from the hospital to the receiver', function () {
       { hub: undefined, ...read },
       {
         directory: join(folder, 'hub'),
-        kafka: broker.bootstrapServers[0]!,
+        kafka: plainKafka(broker.bootstrapServers),
         addresses: new Map(),
         secrets: folder,
         onProgress: () => undefined,

@@ -1,3 +1,7 @@
+import type { SaslMechanism } from '@integration-hub/api';
+
+export type { SaslMechanism };
+
 /** Where a Kafka is, and as whom to connect to it. */
 export interface KafkaConnection {
   /** `host:port` of one broker or more; the others are found through them. */
@@ -37,10 +41,7 @@ export interface KafkaTlsTexts {
   readonly key?: string;
 }
 
-export const saslMechanisms = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN'] as const;
-export type SaslMechanism = (typeof saslMechanisms)[number];
-
-/** A login by name and password (RFC 5802, RFC 7677; PLAIN: RFC 4616). */
+/** A login by name and password. */
 export interface KafkaSasl {
   readonly mechanism: SaslMechanism;
   /** As {@link KafkaTls.read}, for each new connection and each time that a broker asks for the login again. */

@@ -3,7 +3,7 @@ export * from './broker/embedded-broker.js';
 export * from './broker/fetch-kafka.js';
 export type { SecuredListeners } from './broker/server-properties.js';
 export { freePort, freePorts } from './broker/free-port.js';
-export * from './connection.js';
+export type * from './connection.js';
 export * from './dead-letter-box.js';
 export * from './gathering-producer.js';
 export * from './kafka-error.js';

@@ -1,7 +1,8 @@
 /** How kafkajs is given a login that may change while it is connected. */
 import { createRequire } from 'node:module';
 import type { AuthenticationProviderArgs, Authenticator, Mechanism } from 'kafkajs';
-import type { KafkaLogin, KafkaSasl, SaslMechanism } from './connection.js';
+import type { SaslMechanism } from '@integration-hub/api';
+import type { KafkaLogin, KafkaSasl } from './connection.js';
 
 const require = createRequire(import.meta.url);
 

@@ -10,6 +10,7 @@ import {
   type ConsumeOptions,
   type IncomingBatch,
 } from '@integration-hub/kafka';
+import { kafkaConnection } from './kafka-connection.js';
 import { kafkaLog } from './kafka-log.js';
 import type { WorkerParts } from './worker.js';
 
@@ -53,7 +54,7 @@ export function consumeStage(
     }
   };
   return consumeBatches({
-    connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
+    connection: kafkaConnection(kafka, stage),
     groupId: group,
     sessionTimeoutMs: kafka.sessionTimeoutMs,
     watchdogMs: kafka.watchdogMs,

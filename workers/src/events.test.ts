@@ -35,7 +35,13 @@ describe('Events', function () {
     const { port } = server.address() as AddressInfo;
     server.close();
     await once(server, 'close');
-    const kafka = { bootstrapServers: [`127.0.0.1:${port}`], sessionTimeoutMs: 6_000, watchdogMs: 60_000 };
+    const kafka = {
+      bootstrapServers: [`127.0.0.1:${port}`],
+      tls: null,
+      sasl: null,
+      sessionTimeoutMs: 6_000,
+      watchdogMs: 60_000,
+    };
     const metrics = new Metrics();
     const events = new Events({ stage: 's', kafka, eventsTopic: 'events' }, { log, metrics }, 500);
     for (let told = 0; told < 12_000; told += 1) events.tell('MESSAGE_RECEIVED', about);
@@ -47,7 +53,13 @@ describe('Events', function () {
   });
 
   it('are none where nobody takes them in', async () => {
-    const kafka = { bootstrapServers: ['127.0.0.1:1'], sessionTimeoutMs: 6_000, watchdogMs: 60_000 };
+    const kafka = {
+      bootstrapServers: ['127.0.0.1:1'],
+      tls: null,
+      sasl: null,
+      sessionTimeoutMs: 6_000,
+      watchdogMs: 60_000,
+    };
     const metrics = new Metrics();
     const events = new Events({ stage: 's', kafka, eventsTopic: null }, { log, metrics });
     events.tell('MESSAGE_RECEIVED', about);

@@ -10,6 +10,7 @@ import {
   type WorkerConfiguration,
 } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
+import { kafkaConnection } from './kafka-connection.js';
 import { kafkaLog } from './kafka-log.js';
 import type { WorkerParts } from './worker.js';
 
@@ -42,7 +43,7 @@ export class Events {
     this.#stage = stage;
     this.#dropped = metrics.eventsDropped.labels({ stage });
     this.#producer = new GatheringProducer({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-events` },
+      connection: kafkaConnection(kafka, `${stage}-events`),
       log: kafkaLog(log),
       retryForMs,
     });

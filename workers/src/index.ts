@@ -10,4 +10,5 @@ export { workerEnvironment, workerModules, workerNodeOptions, workerProgram } fr
 export { parseHeaders } from './telemetry/otlp-headers.js';
 export { startTelemetry, type Telemetry } from './telemetry/telemetry.js';
 export { noTraces, type Traces } from './telemetry/traces.js';
+export { kafkaConnection, readKafkaTls } from './kafka-connection.js';
 export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';

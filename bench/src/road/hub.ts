@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { problemText, readResources } from '@integration-hub/api';
-import { LocalHub } from '@integration-hub/cli';
+import { LocalHub, plainKafka } from '@integration-hub/cli';
 import { builtInMapping, Message } from '@integration-hub/hl7';
 import { freePort } from '@integration-hub/kafka';
 import { readNumbered, Template } from './numbered-message.js';
@@ -110,7 +110,7 @@ async function startResources(
     { hub: undefined, ...read },
     {
       directory: join(directory, namespace),
-      kafka,
+      kafka: plainKafka([kafka]),
       addresses: new Map(),
       telemetry,
       sampleRatio,

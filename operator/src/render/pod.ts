@@ -102,7 +102,7 @@ export function podSpec(input: RenderInput, configurationFile: string): Plain<V1
           secretName: name,
           optional: false,
           defaultMode: 0o440,
-          items: keys.map((key) => ({ key, path: key })),
+          ...(keys.length > 0 && { items: keys.map((key) => ({ key, path: key })) }),
         },
       })),
     ],

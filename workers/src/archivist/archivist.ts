@@ -13,6 +13,7 @@ import { type Consumer, type IncomingBatch } from '@integration-hub/kafka';
 import { applyRequest, ReplayRunner } from '@integration-hub/replay';
 import { type Archive, ArchiveError, dayOf, openArchive, type StepToWrite } from '@integration-hub/store';
 import { consumeStage } from '../consume-stage.js';
+import { kafkaConnection } from '../kafka-connection.js';
 import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
 import type { Worker, WorkerParts } from '../worker.js';
@@ -41,7 +42,7 @@ export class Archivist implements Worker {
     this.#parts = parts;
     const { kafka, stage, namespace } = configuration;
     this.#replays = new ReplayRunner({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-replays` },
+      connection: kafkaConnection(kafka, `${stage}-replays`),
       namespace,
       archive: () => this.#opened(),
       log: kafkaLog(parts.log),
@@ -84,7 +85,7 @@ export class Archivist implements Worker {
   /** @returns false where the batch is not ours any more, or the worker stops */
   async #apply(batch: IncomingBatch, request: ReplayRequest): Promise<boolean> {
     const { kafka, stage } = this.#configuration;
-    const connection = { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-replays` };
+    const connection = kafkaConnection(kafka, `${stage}-replays`);
     for (let waitMs = firstWaitMs; ; waitMs = Math.min(longestWaitMs, 2 * waitMs)) {
       if (!batch.isCurrent() || this.#stopping.signal.aborted) return false;
       const archive = this.#open();

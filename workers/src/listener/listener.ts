@@ -11,6 +11,7 @@ import { parsePath, type Message } from '@integration-hub/hl7/messages';
 import { GatheringProducer, StoreError, type OutgoingRecord } from '@integration-hub/kafka';
 import { Events } from '../events.js';
 import { listen } from '../health.js';
+import { kafkaConnection } from '../kafka-connection.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { Worker, WorkerParts } from '../worker.js';
 import { compileAcceptance } from './acceptance.js';
@@ -59,7 +60,7 @@ export class Listener implements Worker {
     this.#configuration = configuration;
     this.#parts = parts;
     this.#producer = new GatheringProducer({
-      connection: { bootstrapServers: configuration.kafka.bootstrapServers, clientId: configuration.stage },
+      connection: kafkaConnection(configuration.kafka, configuration.stage),
       log: kafkaLog(parts.log),
       // What is not stored when its sender is let down must not be stored later, behind what that sends elsewhere.
       retryForMs: configuration.storeTimeoutMs,

@@ -18,6 +18,7 @@ import {
 import { consumeStage } from '../consume-stage.js';
 import { deadLetter } from '../dead-letter.js';
 import { Events } from '../events.js';
+import { kafkaConnection } from '../kafka-connection.js';
 import { kafkaLog } from '../kafka-log.js';
 import { aboutMessage, aboutRead, aboutSent } from '../telemetry/span-attributes.js';
 import type { SpanAttributes } from '../telemetry/traces.js';
@@ -80,7 +81,7 @@ export class Sender implements Worker {
     this.#throttle = new Throttle(configuration.messagesPerMinute, () => this.#share());
     const { kafka, stage } = configuration;
     this.#deadLetters = new GatheringProducer({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
+      connection: kafkaConnection(kafka, stage),
       log: kafkaLog(parts.log),
     });
   }

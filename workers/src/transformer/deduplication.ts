@@ -15,6 +15,7 @@ import {
   type IncomingRecord,
   type OutgoingRecord,
 } from '@integration-hub/kafka';
+import { kafkaConnection } from '../kafka-connection.js';
 import { kafkaLog } from '../kafka-log.js';
 import type { WorkerParts } from '../worker.js';
 import { SeenMessages, type SeenMessage } from './seen-messages.js';
@@ -87,7 +88,7 @@ export class Deduplication {
   async start(): Promise<void> {
     const { kafka, stage, group, deduplication } = this.#settings;
     this.#follower = await consumeBatches({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: `${stage}-deduplication` },
+      connection: kafkaConnection(kafka, `${stage}-deduplication`),
       // Alone in its group, and without a commit in it: Kafka forgets the group when this process is gone.
       groupId: `${group}.deduplication.${randomUUID()}`,
       sessionTimeoutMs: kafka.sessionTimeoutMs,

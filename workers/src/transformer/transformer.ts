@@ -27,6 +27,7 @@ import {
 import { consumeStage } from '../consume-stage.js';
 import { deadLetter, type Failure } from '../dead-letter.js';
 import { Events } from '../events.js';
+import { kafkaConnection } from '../kafka-connection.js';
 import { kafkaLog } from '../kafka-log.js';
 import { errorShape } from '../log.js';
 import { aboutMessage, aboutRead, aboutSent } from '../telemetry/span-attributes.js';
@@ -100,7 +101,7 @@ export class Transformer implements Worker {
     if (deduplication !== null)
       this.#deduplication = new Deduplication({ ...configuration, deduplication }, parts);
     this.#transactions = new PartitionTransactions({
-      connection: { bootstrapServers: kafka.bootstrapServers, clientId: stage },
+      connection: kafkaConnection(kafka, stage),
       groupId: group,
       log: kafkaLog(parts.log),
       onFatal: parts.onFatal,
