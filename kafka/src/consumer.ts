@@ -13,6 +13,7 @@ import {
   type MemberEvents,
 } from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
+import { reasonIn, refusalIn } from './refusal.js';
 
 export interface ConsumeOptions {
   connection: KafkaConnection;
@@ -117,7 +118,7 @@ class GroupConsumer implements Consumer {
       const isUnknown = (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
       throw isUnknown
         ? new KafkaError('UNKNOWN_TOPIC', `One of these topics does not exist in Kafka: ${topics.join(', ')}. Create it first.`, { cause: error }) // prettier-ignore
-        : unreachable(connection, error);
+        : unreachable(connection, error, `reading ${topics.join(', ')}`);
     }
     this.#startTimers();
     await member.run();
@@ -157,8 +158,10 @@ class GroupConsumer implements Consumer {
       crashed: (error, restarts) => {
         this.joined = false;
         if (restarts) return;
-        const sentence = `The consumer of the group ${groupId} has ended: ${error.message}`;
-        this.#fatal(new KafkaError('CONSUMER_CRASHED', sentence, { cause: error }));
+        const tried = `reading ${topics.join(', ')} as the group ${groupId}`;
+        const code = refusalIn(connection, error)?.code ?? 'CONSUMER_CRASHED';
+        const sentence = `The consumer of the group ${groupId} has ended: ${reasonIn(connection, error, tried)}`;
+        this.#fatal(new KafkaError(code, sentence, { cause: error }));
       },
       batch: (fetched) => this.#takeBatch(member, fetched),
     };

@@ -3,6 +3,7 @@ import type { KafkaConnection, KafkaLog } from './connection.js';
 import { withinDeadline } from './deadline.js';
 import type { ClaimedProducer } from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
+import { reasonIn } from './refusal.js';
 import type { OutgoingRecord } from './record.js';
 
 export interface ExclusiveWriterOptions {
@@ -20,10 +21,12 @@ const DEADLINE = 30_000;
  * read after the writer was opened and is the claim's alone to write can't have changed when a write succeeds.
  */
 export class ExclusiveWriter {
+  readonly #connection: KafkaConnection;
   readonly #claimed: ClaimedProducer;
   readonly #name: string;
 
-  private constructor(claimed: ClaimedProducer, name: string) {
+  private constructor(connection: KafkaConnection, claimed: ClaimedProducer, name: string) {
+    this.#connection = connection;
     this.#claimed = claimed;
     this.#name = name;
   }
@@ -39,9 +42,9 @@ export class ExclusiveWriter {
       await withinDeadline(DEADLINE, claimed.claim());
     } catch (error) {
       claimed.discard();
-      throw unreachable(connection, error);
+      throw unreachable(connection, error, `claiming ${claim}`);
     }
-    return new ExclusiveWriter(claimed, claim);
+    return new ExclusiveWriter(connection, claimed, claim);
   }
 
   /**
@@ -55,7 +58,7 @@ export class ExclusiveWriter {
       await withinDeadline(DEADLINE, this.#write(records));
     } catch (error) {
       this.#claimed.discard();
-      const sentence = `The transaction of ${this.#name} failed: ${(error as Error).message}. Perhaps another process has taken over; look at what was written before you try again.`;
+      const sentence = `The transaction of ${this.#name} failed: ${reasonIn(this.#connection, error, `writing as ${this.#name}`)}. Perhaps another process has taken over; look at what was written before you try again.`;
       throw new KafkaError('TRANSACTION_FAILED', sentence, { cause: error });
     }
   }

@@ -3,6 +3,7 @@ import { withinDeadline } from './deadline.js';
 import { loadClient, type RecordWriter } from './kafka-client.js';
 import { StoreError, unreachable } from './kafka-error.js';
 import type { PartitionRecords } from './partitioned-records.js';
+import { reasonIn } from './refusal.js';
 import { MOST_BATCH_BYTES, type OutgoingRecord, recordBytes } from './record.js';
 
 export interface GatheringProducerOptions {
@@ -182,7 +183,7 @@ export class GatheringProducer {
       this.#connected = undefined;
       const failure = new StoreError(
         'NOT_STORED',
-        `Kafka at ${connection.bootstrapServers.join(', ')} has not confirmed that the record is stored: ${(error as Error).message}. Send it again once Kafka is back.`,
+        `Kafka at ${connection.bootstrapServers.join(', ')} has not confirmed that the record is stored: ${reasonIn(connection, error, topicsOf(round))}. Send it again once Kafka is back.`,
         { cause: error },
       );
       // Those of the round that are stored have been told already.
@@ -218,4 +219,9 @@ export class GatheringProducer {
       );
     }
   }
+}
+
+function topicsOf(round: readonly Waiting[]): string | undefined {
+  const topics = [...new Set(round.map(({ record }) => record.topic))];
+  return topics.length === 0 ? undefined : `writing to ${topics.join(', ')}`;
 }

@@ -1,4 +1,5 @@
 import type { KafkaConnection } from './connection.js';
+import { refusalIn, type RefusalCode } from './refusal.js';
 
 /** What went wrong with Kafka; stable, for programs to tell apart. */
 export type KafkaErrorCode =
@@ -9,7 +10,8 @@ export type KafkaErrorCode =
   | 'NO_ACTIVITY'
   | 'TRANSACTION_FAILED'
   | 'READ_TIMED_OUT'
-  | 'LOGIN_WITHOUT_TLS';
+  | 'LOGIN_WITHOUT_TLS'
+  | RefusalCode;
 
 /** Something went wrong with Kafka; the message says what to do, and holds nothing of a record. */
 export class KafkaError extends Error {
@@ -24,8 +26,19 @@ export class KafkaError extends Error {
   }
 }
 
-/** That Kafka could not be connected to, for people. */
-export function unreachable({ bootstrapServers }: KafkaConnection, cause: unknown): KafkaError {
+/**
+ * That Kafka could not be connected to, for people, and why, where that is known.
+ *
+ * @param tried as {@link refusalIn} has it
+ */
+export function unreachable(connection: KafkaConnection, cause: unknown, tried?: string): KafkaError {
+  if (cause instanceof KafkaError) return cause;
+  const { bootstrapServers } = connection;
+  const refusal = refusalIn(connection, cause, tried);
+  if (refusal !== undefined) {
+    const place = `Kafka at ${bootstrapServers.join(', ')}`;
+    return new KafkaError(refusal.code, `${place} can't be worked with. ${refusal.text}`, { cause });
+  }
   const sentence = `Kafka can't be reached at ${bootstrapServers.join(', ')}: ${(cause as Error).message}. Is the address right, and does Kafka run?`;
   return new KafkaError('UNREACHABLE', sentence, { cause });
 }

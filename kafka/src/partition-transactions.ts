@@ -4,6 +4,7 @@ import type { IncomingBatch } from './incoming-batch.js';
 import { withinDeadline } from './deadline.js';
 import { type ClaimedProducer, type KafkaClient, loadClient } from './kafka-client.js';
 import { KafkaError } from './kafka-error.js';
+import { reasonIn } from './refusal.js';
 import type { OutgoingRecord } from './record.js';
 
 export interface PartitionTransactionsOptions {
@@ -84,7 +85,7 @@ export class PartitionTransactions {
 
   async #failed({ topic, partition }: IncomingBatch, error: Error): Promise<void> {
     this.#failuresInARow += 1;
-    const sentence = `The transaction for partition ${partition} of ${topic} failed: ${error.message}. What was not committed is done again.`;
+    const sentence = `The transaction for partition ${partition} of ${topic} failed: ${reasonIn(this.#options.connection, error)}. What was not committed is done again.`;
     if (this.#failuresInARow === MOST_FAILURES)
       this.#options.onFatal(new KafkaError('TRANSACTION_FAILED', sentence, { cause: error }));
     this.#options.log?.('warn', sentence, {});

@@ -10,12 +10,14 @@ import {
   StoreError,
   TopicAdmin,
   ZoneWatch,
+  type KafkaConnection,
   type KafkaLog,
   type TopicChange,
   type ZoneLook,
   type ZonesState,
 } from '@integration-hub/kafka';
 import { askForReplay, ReplayRecords, type ReplayTold } from '@integration-hub/replay';
+import type { KafkaCredentials } from './kafka-credentials.js';
 import { OpenDeadLetters } from './open-dead-letters.js';
 import { hashOf } from './render/names.js';
 
@@ -59,7 +61,7 @@ export interface Backlog {
 }
 
 export interface HubKafkaOptions {
-  readonly bootstrapServers: readonly string[];
+  readonly credentials: Pick<KafkaCredentials, 'connection' | 'renew'>;
   readonly log: KafkaLog;
   /** Is told of each owner of a wish for which something has changed. */
   readonly onChange: (owner: string) => void;
@@ -72,6 +74,9 @@ export interface HubKafkaOptions {
 }
 
 const reconnectMs = 5_000;
+/** As often as the kubelet brings changed Secrets to workers, at least. */
+const renewEveryMs = 30_000;
+const unreachableReason = 'KafkaUnreachable';
 /** How often the brokers are looked at: while a zone is lost nothing is acknowledged until that has been seen. */
 const brokersEveryMs = 2_000;
 const topicsOfOneRequest = 100;
@@ -96,19 +101,23 @@ export class HubKafka {
   #brokers: number | undefined;
   /** Of brokers and zones, what was told last. */
   #seen = '';
+  readonly #connection: KafkaConnection;
   readonly #zoneWatch: ZoneWatch;
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
   #admin: TopicAdmin | undefined;
   #unreachable: string | undefined;
+  #unreachableReason = unreachableReason;
+  #renewing: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: HubKafkaOptions) {
     this.#options = options;
     this.#recheckMs = options.recheckMs ?? 300_000;
-    const { bootstrapServers, log, lowerAfterMs } = options;
+    const { credentials, log, lowerAfterMs } = options;
+    this.#connection = credentials.connection('ihub-operator');
     this.#zoneWatch = new ZoneWatch({
-      connection: { bootstrapServers, clientId: 'ihub-operator' },
+      connection: this.#connection,
       log,
       wanted: () => this.#wantedInSync(),
       lowerAfterMs,
@@ -123,6 +132,11 @@ export class HubKafka {
     return this.#unreachable;
   }
 
+  /** The reason of {@link unreachable} in one word, as a condition has it. */
+  get unreachableReason(): string {
+    return this.#unreachableReason;
+  }
+
   /** Whether it has been reached and still can be, as far as is known. */
   get reached(): boolean {
     return this.#admin !== undefined && this.#unreachable === undefined;
@@ -133,6 +147,7 @@ export class HubKafka {
     const former = this.#wishes.get(owner);
     this.#wishes.set(owner, wish);
     this.#running ??= this.#run();
+    this.#renewing ??= setInterval(() => void this.#renew(), renewEveryMs).unref();
     this.#zoneWatch.start();
     if (former === undefined || hashOf(former) !== hashOf(wish)) this.#wake();
   }
@@ -192,6 +207,7 @@ export class HubKafka {
   /** Stops all work, at the latest when an attempt to reach Kafka has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    clearInterval(this.#renewing);
     this.#wake();
     await Promise.all([this.#running, this.#zoneWatch.stop()]);
     await this.#disconnect();
@@ -230,16 +246,15 @@ export class HubKafka {
 
   async #connect(): Promise<void> {
     if (this.#admin !== undefined) return;
-    const { bootstrapServers, log } = this.#options;
+    const { credentials, log } = this.#options;
     try {
-      this.#admin = await TopicAdmin.connect({
-        connection: { bootstrapServers, clientId: 'ihub-operator' },
-        log,
-      });
+      await credentials.renew();
+      this.#admin = await TopicAdmin.connect({ connection: this.#connection, log });
     } catch (error) {
-      const message = (error as Error).message;
-      const isNews = this.#unreachable === undefined;
+      const { code, message } = error as Error & { code?: unknown };
+      const isNews = this.#unreachable !== message;
       this.#unreachable = message;
+      this.#unreachableReason = reasonName(code);
       if (isNews) this.#tellAll();
       throw error;
     }
@@ -247,6 +262,15 @@ export class HubKafka {
       this.#unreachable = undefined;
       this.#tellAll();
     }
+  }
+
+  /** New connections are made at any time, and then with what the Secrets have now. */
+  async #renew(): Promise<void> {
+    const { credentials, log } = this.#options;
+    await credentials.renew().catch((error: unknown) => {
+      const { message } = error as Error;
+      log('warn', 'the Secrets for Kafka could not be read again; the former are used', { error: message });
+    });
   }
 
   async #disconnect(): Promise<void> {
@@ -392,13 +416,13 @@ export class HubKafka {
 
   /** Asks for a replay, where that was not done, and says what is told of it. */
   async #ask(replay: MessageReplay, id: string): Promise<ReplayFound> {
-    const { bootstrapServers, log } = this.#options;
+    const { log } = this.#options;
     const { namespace } = replay.metadata;
     const records = this.#replayRecords.get(namespace) ?? new ReplayRecords(namespace);
     this.#replayRecords.set(namespace, records);
     await records.update(this.#admin!);
     try {
-      await askForReplay(records, { bootstrapServers, clientId: 'ihub-operator' }, replay, log);
+      await askForReplay(records, this.#connection, replay, log);
       return records.told(id);
     } catch (error) {
       // Nothing else that is wanted of this Kafka is held up by it.
@@ -448,6 +472,12 @@ export class HubKafka {
     }
     return Math.max(200, next - now);
   }
+}
+
+/** SECRET_MISSING: SecretMissing. */
+function reasonName(code: unknown): string {
+  if (typeof code !== 'string' || !/^[A-Z_]+$/.test(code) || code === 'UNREACHABLE') return unreachableReason;
+  return code.replace(/([A-Z])([A-Z]*)_?/g, (_, first: string, rest: string) => first + rest.toLowerCase());
 }
 
 /** kafkajs gathers the brokers' errors of several topics in one. */

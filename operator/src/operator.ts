@@ -5,6 +5,7 @@ import { Applier } from './applier.js';
 import type { Configuration } from './configuration.js';
 import { HealthServer } from './health-server.js';
 import { HubKafka } from './hub-kafka.js';
+import { KafkaCredentials, placeKey, type KafkaPlace } from './kafka-credentials.js';
 import { ApiClient } from './kubernetes/api-client.js';
 import { ApiError } from './kubernetes/api-error.js';
 import { EventRecorder } from './kubernetes/event-recorder.js';
@@ -92,7 +93,7 @@ export class Operator {
       }),
       events,
       log,
-      kafka: (servers) => this.#kafka(servers),
+      kafka: (place) => this.#kafka(place),
       forgetKafka: (key, but) => this.#forgetKafka(key, but),
       image: configuration['worker-image'],
       command: configuration.workerCommand,
@@ -366,13 +367,13 @@ export class Operator {
     for (const other of dependents(this.#world, subjectOf(key))) this.#queue.addAfter(other, gatherMs);
   }
 
-  #kafka(bootstrapServers: readonly string[]): HubKafka {
-    const id = bootstrapServers.join(',');
+  #kafka(place: KafkaPlace): HubKafka {
+    const id = placeKey(place);
     const present = this.#kafkas.get(id);
     if (present) return present;
     const { log } = this.#options;
     const kafka = new HubKafka({
-      bootstrapServers,
+      credentials: new KafkaCredentials(this.#client, place),
       lowerAfterMs: this.#options.configuration['lower-after-zone-loss-ms'],
       log: (level, message, fields) => log.log(level, message, fields),
       onChange: (key) => this.#queue.add(key),

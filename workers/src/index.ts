@@ -11,4 +11,4 @@ export { parseHeaders } from './telemetry/otlp-headers.js';
 export { startTelemetry, type Telemetry } from './telemetry/telemetry.js';
 export { noTraces, type Traces } from './telemetry/traces.js';
 export { kafkaConnection, readKafkaTls } from './kafka-connection.js';
-export { readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';
+export { checkTlsTexts, readTlsFiles, TlsFilesError, type TlsMaterial } from './tls-files.js';

@@ -34,26 +34,39 @@ export function readTlsFiles({ certificateFile, keyFile, caFile }: TlsFiles): Tl
   const cert = certificateFile === null ? undefined : read(certificateFile);
   const key = keyFile === null ? undefined : read(keyFile);
   const ca = caFile === null ? undefined : read(caFile);
+  const material = {
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca }),
+  };
+  checkTlsTexts(material, { cert: certificateFile!, key: keyFile!, ca: caFile! });
+  return material;
+}
+
+/**
+ * Looks whether texts can be used and fit together.
+ *
+ * @param names where each is from
+ * @throws TlsFilesError
+ */
+export function checkTlsTexts(
+  { cert, key, ca }: TlsMaterial,
+  names: { readonly [Part in keyof TlsMaterial]: string },
+): void {
   if (cert !== undefined && key !== undefined) {
-    const [own] = certificates(cert, certificateFile!);
+    const [own] = certificates(cert, names.cert!);
     let fits: boolean;
     try {
       fits = own!.checkPrivateKey(createPrivateKey(key));
     } catch {
       throw new TlsFilesError(
-        `${keyFile!} holds no key that can be used: it must be PEM, without a password`,
+        `${names.key!} holds no key that can be used: it must be PEM, without a password`,
       );
     }
-    if (!fits)
-      throw new TlsFilesError(`${keyFile!} is not the key of the certificate in ${certificateFile!}`);
+    if (!fits) throw new TlsFilesError(`${names.key!} is not the key of the certificate in ${names.cert!}`);
   }
   // OpenSSL passes over authorities that it can't read, and then trusts nobody.
-  if (ca !== undefined) certificates(ca, caFile!);
-  return {
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(ca !== undefined && { ca }),
-  };
+  if (ca !== undefined) certificates(ca, names.ca!);
 }
 
 /** When the certificate of the material ends, in seconds since 1970; undefined where it has none. */

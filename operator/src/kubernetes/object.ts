@@ -65,6 +65,8 @@ export const resourceTypes = {
   autoscaler: namespaced('autoscaling/v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
   pod: namespaced('v1', 'Pod', 'pods'),
   node: { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
+  /** Single ones only, those that a Hub connects to Kafka with; no cluster-wide rule grants that. */
+  secret: namespaced('v1', 'Secret', 'secrets'),
   lease: namespaced('coordination.k8s.io/v1', 'Lease', 'leases'),
   /** Of the Prometheus Operator, where that is installed. */
   prometheusRule: namespaced('monitoring.coreos.com/v1', 'PrometheusRule', 'prometheusrules'),

@@ -4,6 +4,7 @@
  */
 import { deadLetterTopic, durationToMs, type WorkerConfiguration } from '@integration-hub/api';
 import type { Backlog, HubKafka } from '../hub-kafka.js';
+import { placeOf } from '../kafka-credentials.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import { drainFinalizer } from '../render/names.js';
 import { writeStatus } from './status.js';
@@ -113,7 +114,12 @@ export class Drains {
   ): HubKafka | undefined {
     const [first] = running;
     if (first === undefined) return undefined;
-    const kafka = this.#world.kafka(first.kafka.bootstrapServers);
+    const { namespace } = subject;
+    const { hub } = this.#world.plans.of(namespace);
+    const { bootstrapServers } = first.kafka;
+    // The Hub says with which Secrets, and they have moved with it where it names another Kafka.
+    const place = hub ? { ...placeOf(hub), bootstrapServers } : { namespace, bootstrapServers };
+    const kafka = this.#world.kafka(place);
     this.#world.forgetKafka(subject.key, kafka);
     const backlogs = legs.map(({ group, topic }) => ({ group, topic }));
     kafka.wish(subject.key, { topics: [], backlogs, everyMs: lookEveryMs });

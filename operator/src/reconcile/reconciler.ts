@@ -1,6 +1,7 @@
 /** Makes the world as one resource says, however it came to be as it is. */
 import { deadLetterTopic, passesOn, type IntegrationFlow, type Topic } from '@integration-hub/api';
 import { checkConfiguration } from '@integration-hub/workers';
+import { placeOf } from '../kafka-credentials.js';
 import { ApiError } from '../kubernetes/api-error.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { NamespacePlan, Share } from '../namespace-plans.js';
@@ -117,7 +118,7 @@ export class Reconciler {
       return undefined;
     }
 
-    const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
+    const kafka = world.kafka(placeOf(plan.hub));
     world.forgetKafka(key, kafka);
     const destinations = flow?.spec.destinations.map((one) => one.name) ?? [];
     const downstream = destinations.flatMap((one) => {
@@ -289,7 +290,7 @@ export class Reconciler {
       await writeStatus(world, resourceTypes.hub, resource, [problemFinding(share.problems)]);
       return undefined;
     }
-    const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
+    const kafka = world.kafka(placeOf(plan.hub));
     world.forgetKafka(key, kafka);
     const topics = share.stages.length === 0 ? [] : allTopics(plan);
     kafka.wish(key, {
@@ -316,7 +317,7 @@ export class Reconciler {
       ? { type, status: 'True', reason: 'KafkaReachable', message: `Kafka answers at ${servers}.` }
       : kafka.unreachable === undefined
         ? { type, status: 'Unknown', reason: 'Pending', message: `Kafka is being asked at ${servers}.` }
-        : { type, status: 'False', reason: 'KafkaUnreachable', message: kafka.unreachable };
+        : { type, status: 'False', reason: kafka.unreachableReason, message: kafka.unreachable };
     const flows = world.caches.get(resourceTypes.flow)!.indexed(namespace);
     const zones = brokersFinding(kafka.zones);
     const alerts = await applyAlerts(world, subject, resource, plan.hub, plan.hub);

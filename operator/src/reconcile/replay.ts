@@ -10,6 +10,7 @@ import {
   type ReplayStatus,
 } from '@integration-hub/api';
 import type { ReplayFound } from '../hub-kafka.js';
+import { placeOf } from '../kafka-credentials.js';
 import { resourceTypes, type KubeObject } from '../kubernetes/object.js';
 import type { Finding } from './conditions.js';
 import { problemFinding } from './findings.js';
@@ -58,7 +59,7 @@ export async function reconcileReplay(
     await status(noArchive, { phase: 'Pending' });
     return;
   }
-  const kafka = world.kafka(plan.hub.spec.kafka.bootstrapServers);
+  const kafka = world.kafka(placeOf(plan.hub));
   world.forgetKafka(key, kafka);
   const { apiVersion, kind, spec } = parsed.data;
   // Without what changes with each report of ours.

@@ -7,6 +7,7 @@ import type { ApiClient } from '../kubernetes/api-client.js';
 import { resourceTypes, type KubeObject, type ResourceType } from '../kubernetes/object.js';
 import type { Reflector } from '../kubernetes/reflector.js';
 import type { HubKafka } from '../hub-kafka.js';
+import type { KafkaPlace } from '../kafka-credentials.js';
 import type { NamespacePlans } from '../namespace-plans.js';
 import { configurationFile } from '../render/stage-objects.js';
 import { stageState, type StageState } from './stage-state.js';
@@ -18,8 +19,8 @@ export interface World {
   readonly applier: Applier;
   readonly events: EventRecorder;
   readonly log: Log;
-  /** The work with the Kafka of these bootstrap servers. */
-  readonly kafka: (bootstrapServers: readonly string[]) => HubKafka;
+  /** The work with one Kafka. */
+  readonly kafka: (place: KafkaPlace) => HubKafka;
   /** Takes back what a resource has wished of any Kafka but this one. */
   readonly forgetKafka: (key: string, but?: HubKafka) => void;
   /** The workers' image, where the Hub names none, and the program in it. */
