@@ -4,7 +4,7 @@ import { distinct, textMatching, withRule } from './cel-rule.js';
 import { kubernetesName } from './metadata.js';
 import { duration } from './quantity.js';
 import { secretsFolder as mountedSecrets, tlsFiles, type SecretUse } from './tls.js';
-import { saslMechanism, type KafkaAccess } from './worker-parts.js';
+import { kafkaLibrary, saslMechanism, type KafkaAccess } from './worker-parts.js';
 
 const copies = z.int().min(1).max(12).meta({ format: 'int32' });
 
@@ -82,6 +82,11 @@ const settings = z.strictObject({
   })
     .optional()
     .describe('Login by name and password. Absent: none.'),
+  client: kafkaLibrary
+    .default('kafkajs')
+    .describe(
+      'Library that workers take, transform and send messages with. Both keep every promise. A change rolls the workers; members of both may share a group meanwhile.',
+    ),
   replicationFactor: copies
     .optional()
     .describe('Copies of every record. Absent: two in each zone, and one where no zones are named.'),

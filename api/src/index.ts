@@ -31,6 +31,7 @@ export {
   type ArchiveAccess,
   contentPolicy,
   type KafkaAccess,
+  type KafkaLibrary,
   saslMechanism,
   type SaslMechanism,
 } from './worker-parts.js';

@@ -18,7 +18,7 @@ import {
 import { notifierConfigurationOf } from './alert-notifications.js';
 import type { ConsoleConfiguration, ConsolePlan } from './console-configuration.js';
 import { alertSettingsOf } from './effective-alerts.js';
-import { kafkaAccess } from './hub-kafka.js';
+import { kafkaAccess, type HubKafkaSettings } from './hub-kafka.js';
 import type {
   ListenerConfiguration,
   SenderConfiguration,
@@ -78,7 +78,12 @@ const longestStandstillMs = 86_400_000;
 const leastSegmentMs = 600_000;
 /** How long security events are kept, and how much of them. */
 const [securityRetentionMs, securityRetentionBytes] = [365 * 86_400_000, 1_073_741_824];
-const kafkaClient = { sessionTimeoutMs: 6_000, watchdogMs: 60_000 } as const;
+
+/** How a stage speaks to the Hub's Kafka. */
+function stageKafka(kafka: HubKafkaSettings, secretsFolder: string): StageConfiguration['kafka'] {
+  const { access } = kafkaAccess(kafka, secretsFolder);
+  return { ...access, client: kafka.client, sessionTimeoutMs: 6_000, watchdogMs: 60_000 };
+}
 
 /**
  * Plans all flows and destinations of one namespace.
@@ -179,7 +184,7 @@ function planFlow(
   const largest = sizeToBytes(spec.listener.maxMessageSize);
   const common = {
     namespace,
-    kafka: { ...kafkaAccess(hub.spec.kafka, secretsFolder).access, ...kafkaClient },
+    kafka: stageKafka(hub.spec.kafka, secretsFolder),
     health,
     logLevel: hub.spec.workers.logLevel,
     telemetry: telemetryOf(hub, secretsFolder),
@@ -350,7 +355,7 @@ function planDestination(
       role: 'sender',
       stage: `${name}-sender`,
       namespace,
-      kafka: { ...kafkaAccess(hub.spec.kafka, secretsFolder).access, ...kafkaClient },
+      kafka: stageKafka(hub.spec.kafka, secretsFolder),
       health,
       logLevel: hub.spec.workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),
@@ -440,7 +445,7 @@ function planArchive(
       role: 'archivist',
       stage: 'archivist',
       namespace,
-      kafka: { ...kafkaAccess(kafka, secretsFolder).access, ...kafkaClient },
+      kafka: stageKafka(kafka, secretsFolder),
       health,
       logLevel: workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),
@@ -523,7 +528,7 @@ function planConsole(
       role: 'console',
       stage: 'console',
       namespace,
-      kafka: { ...kafkaAccess(kafka, secretsFolder).access, ...kafkaClient },
+      kafka: stageKafka(kafka, secretsFolder),
       health,
       logLevel: workers.logLevel,
       telemetry: telemetryOf(hub, secretsFolder),

@@ -40,12 +40,17 @@ const kafkaAccess = z.strictObject({
 
 export type KafkaAccess = z.output<typeof kafkaAccess>;
 
+/** The libraries that stages may take, transform and send messages with (docs/kafka-clients.md). */
+export const kafkaLibrary = z.enum(['kafkajs', 'platformatic'], 'must be kafkajs or platformatic');
+export type KafkaLibrary = z.output<typeof kafkaLibrary>;
+
 /** Of every stage. */
 export const common = {
   /** The stage's name, such as phw-to-mpi-listener; client id at Kafka and name in logs. */
   stage: text,
   namespace: text,
   kafka: kafkaAccess.extend({
+    client: kafkaLibrary,
     /** How long a consumer may be silent before its partitions go to another. */
     sessionTimeoutMs: milliseconds,
     /** A client that does nothing for so long is taken for hung, and the process ends. */

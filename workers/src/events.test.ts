@@ -39,6 +39,7 @@ describe('Events', function () {
       bootstrapServers: [`127.0.0.1:${port}`],
       tls: null,
       sasl: null,
+      client: 'kafkajs' as const,
       sessionTimeoutMs: 6_000,
       watchdogMs: 60_000,
     };
@@ -57,6 +58,7 @@ describe('Events', function () {
       bootstrapServers: ['127.0.0.1:1'],
       tls: null,
       sasl: null,
+      client: 'kafkajs' as const,
       sessionTimeoutMs: 6_000,
       watchdogMs: 60_000,
     };

@@ -1,7 +1,7 @@
 /** How a process connects to Kafka, as its configuration says. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { KafkaAccess } from '@integration-hub/api';
+import type { KafkaAccess, KafkaLibrary } from '@integration-hub/api';
 import type { KafkaConnection, KafkaLogin, KafkaTlsTexts } from '@integration-hub/kafka';
 import { readTlsFiles, TlsFilesError, type TlsFiles } from './tls-files.js';
 
@@ -9,13 +9,18 @@ import { readTlsFiles, TlsFilesError, type TlsFiles } from './tls-files.js';
  * A connection whose certificates and login are read from their files whenever one is made, so that what Kubernetes has
  * renewed in a Secret holds without a restart.
  *
+ * @param kafka with the library that is used; kafkajs where none is named
  * @param clientId names this client in the brokers' logs and quotas
  */
-export function kafkaConnection(kafka: KafkaAccess, clientId: string): KafkaConnection {
-  const { bootstrapServers, tls, sasl } = kafka;
+export function kafkaConnection(
+  kafka: KafkaAccess & { readonly client?: KafkaLibrary },
+  clientId: string,
+): KafkaConnection {
+  const { bootstrapServers, client, tls, sasl } = kafka;
   return {
     bootstrapServers,
     clientId,
+    ...(client && { client }),
     ...(tls && { tls: { read: () => readKafkaTls(tls) } }),
     ...(sasl && {
       sasl: {

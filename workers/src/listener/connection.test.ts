@@ -20,6 +20,7 @@ const configuration: ListenerConfiguration = {
     bootstrapServers: ['127.0.0.1:1'],
     tls: null,
     sasl: null,
+    client: 'kafkajs',
     sessionTimeoutMs: 10_000,
     watchdogMs: 60_000,
   },
