@@ -3,7 +3,6 @@
  * order; the parent sends a ClientOrder and is told a ClientFigures.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { recordHeaders } from '@integration-hub/api';
 import {
   type ConsumeOptions,
   consumeBatches,
@@ -13,6 +12,7 @@ import {
   PartitionTransactions,
 } from '@integration-hub/kafka';
 import { SilentRelay } from '@integration-hub/kafka/silent-relay';
+import { listenerRecord } from './listener-record.js';
 import { answerOrders } from './orders.js';
 
 export interface ClientOrder {
@@ -50,22 +50,10 @@ function recordOf(
   caller: number,
   number: number,
 ): Parameters<GatheringProducer['produce']>[0] {
-  const id = `c.${caller}-${number}`;
   const value = Buffer.alloc(valueBytes, 'x');
   value.writeUInt32BE(caller, 0);
   value.writeUInt32BE(number, 4);
-  const description = {
-    correlationId: id.padStart(36, '0'),
-    namespace: 'bench',
-    flow: 'phw-to-mpi',
-    receivedTime: new Date().toISOString(),
-    controlId: id,
-    contentType: 'x-application/hl7-v2+er7; charset=UNICODE UTF-8',
-    traceparent: `00-${id.padStart(32, '0')}-${id.padStart(16, '0')}-01`,
-    healthBoard: '',
-    peer: '',
-  };
-  return { topic, key: Buffer.from(`c.${caller}`), value, headers: recordHeaders(description, 'received') };
+  return listenerRecord(topic, `c.${caller}`, `c.${caller}-${number}`, value);
 }
 
 /** Sees that of each caller every record comes once and in order. */

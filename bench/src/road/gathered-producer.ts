@@ -3,8 +3,8 @@
  * socket, a check or an acknowledgement; or a backlog of them for those who read what a listener has stored. A process
  * of its own; the parent sends a ProduceOrder, and is told how many records a second were stored.
  */
-import { recordHeaders } from '@integration-hub/api';
 import { GatheringProducer } from '@integration-hub/kafka';
+import { listenerRecord } from './listener-record.js';
 import { Template } from './numbered-message.js';
 import { answerOrders } from './orders.js';
 
@@ -32,24 +32,8 @@ async function run(order: ProduceOrder): Promise<number> {
   const call = async (caller: number): Promise<void> => {
     const source = `${round}.${caller}`;
     for (let number = 1; goesOn(number); number += 1) {
-      const id = `${source}-${number}`;
-      const description = {
-        correlationId: id.padStart(36, '0'),
-        namespace: 'bench',
-        flow: 'phw-to-mpi',
-        receivedTime: new Date().toISOString(),
-        controlId: id,
-        contentType: 'x-application/hl7-v2+er7; charset=UNICODE UTF-8',
-        traceparent: `00-${id.padStart(32, '0')}-${id.padStart(16, '0')}-01`,
-        healthBoard: '',
-        peer: '',
-      };
-      await producer.produce({
-        topic,
-        key: Buffer.from(source),
-        value: messages.message(source, number),
-        headers: recordHeaders(description, 'received'),
-      });
+      const value = messages.message(source, number);
+      await producer.produce(listenerRecord(topic, source, `${source}-${number}`, value));
       stored += 1;
     }
   };
