@@ -1,6 +1,7 @@
 import type { Kafka, LogEntry, RetryOptions } from 'kafkajs';
 import { type BrokerSocket, openBrokerSocket } from './broker-socket.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { forgetFailure, noteFailure } from './connection-failure.js';
 import { KafkaError } from './kafka-error.js';
 import { addressOf, reachableFirst } from './reachable-first.js';
 import { kafkajs } from './repaired-kafkajs.js';
@@ -78,13 +79,17 @@ export function openClient(settings: ClientSettings): Client {
       if (discarded) throw new Error('the client has been discarded');
       const { host, port } =
         settings.onlyBootstrap === true ? addressOf(connection.bootstrapServers[0]!) : asked;
-      const opened = openBrokerSocket(connection, { host, port }, onConnect);
+      const opened = openSocket(connection, { host, port }, onConnect);
       const { socket } = opened;
       socket.setNoDelay(true).setKeepAlive(true, 60_000);
       sockets.add(opened);
       const address = `${host}:${port}`;
       lastHeard.delete(address);
-      socket.on('data', () => lastHeard.set(address, performance.now()));
+      socket.on('error', (error) => noteFailure(connection, error));
+      socket.on('data', () => {
+        lastHeard.set(address, performance.now());
+        forgetFailure(connection);
+      });
       socket.once('close', () => sockets.delete(opened));
       return socket;
     },
@@ -99,6 +104,15 @@ export function openClient(settings: ClientSettings): Client {
       for (const socket of sockets) socket.reset(new Error('the client has been discarded'));
     },
   };
+}
+
+function openSocket(...[connection, place, onConnect]: Parameters<typeof openBrokerSocket>): BrokerSocket {
+  try {
+    return openBrokerSocket(connection, place, onConnect);
+  } catch (error) {
+    noteFailure(connection, error);
+    throw error;
+  }
 }
 
 /**

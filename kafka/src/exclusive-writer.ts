@@ -1,5 +1,6 @@
 import { openClaimedProducer } from './claimed-producer.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { lastFailure } from './connection-failure.js';
 import { withinDeadline } from './deadline.js';
 import type { ClaimedProducer } from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
@@ -39,7 +40,7 @@ export class ExclusiveWriter {
   static async open({ connection, claim, log }: ExclusiveWriterOptions): Promise<ExclusiveWriter> {
     const claimed = openClaimedProducer({ transactionalId: claim, connection, log });
     try {
-      await withinDeadline(DEADLINE, claimed.claim());
+      await withinDeadline(DEADLINE, claimed.claim(), () => lastFailure(connection));
     } catch (error) {
       claimed.discard();
       throw unreachable(connection, error, `claiming ${claim}`);
@@ -55,7 +56,7 @@ export class ExclusiveWriter {
    */
   async write(records: readonly OutgoingRecord[]): Promise<void> {
     try {
-      await withinDeadline(DEADLINE, this.#write(records));
+      await withinDeadline(DEADLINE, this.#write(records), () => lastFailure(this.#connection));
     } catch (error) {
       this.#claimed.discard();
       const sentence = `The transaction of ${this.#name} failed: ${reasonIn(this.#connection, error, `writing as ${this.#name}`)}. Perhaps another process has taken over; look at what was written before you try again.`;

@@ -1,4 +1,5 @@
 import type { KafkaConnection, KafkaLog } from './connection.js';
+import { lastFailure } from './connection-failure.js';
 import { withinDeadline } from './deadline.js';
 import { loadClient, type RecordWriter } from './kafka-client.js';
 import { StoreError, unreachable } from './kafka-error.js';
@@ -177,7 +178,7 @@ export class GatheringProducer {
       };
       const waitedMs =
         round.length === 0 ? 0 : performance.now() - Math.min(...round.map(({ since }) => since));
-      await withinDeadline(Math.max(0, retryForMs - waitedMs), send());
+      await withinDeadline(Math.max(0, retryForMs - waitedMs), send(), () => lastFailure(connection));
     } catch (error) {
       writer?.discard();
       this.#connected = undefined;

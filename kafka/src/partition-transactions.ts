@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import type { IncomingBatch } from './incoming-batch.js';
+import { lastFailure } from './connection-failure.js';
 import { withinDeadline } from './deadline.js';
 import { type ClaimedProducer, type KafkaClient, loadClient } from './kafka-client.js';
 import { KafkaError } from './kafka-error.js';
@@ -72,6 +73,7 @@ export class PartitionTransactions {
       const isDone = await withinDeadline(
         DEADLINE,
         unlessLost(batch, this.#run(library, name, batch, records, nextOffset)),
+        () => lastFailure(this.#options.connection),
       );
       this.#failuresInARow = 0;
       return isDone;

@@ -21,7 +21,9 @@ export interface Refusal {
 interface Cause {
   readonly name?: unknown;
   readonly code?: unknown;
+  /** Kafka's name of the error, as kafkajs and we have it; and as the second client does. */
   readonly type?: unknown;
+  readonly apiId?: unknown;
   readonly message?: unknown;
   readonly cause?: unknown;
   readonly errors?: unknown;
@@ -36,6 +38,12 @@ const untrusted = new Set([
   'CERT_SIGNATURE_FAILURE',
   'CERT_UNTRUSTED',
   'INVALID_CA',
+]);
+
+const loginRefused = new Set<unknown>([
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'ILLEGAL_SASL_STATE',
 ]);
 
 const what: Readonly<Record<string, string>> = {
@@ -82,7 +90,7 @@ function* causes(error: unknown, depth = 0): Generator<Cause> {
 
 function refusal(
   { tls, sasl }: Pick<KafkaConnection, 'tls' | 'sasl'>,
-  { name, code, type, message }: Cause,
+  { name, code, apiId, type = apiId, message }: Cause,
   tried: string,
 ): Refusal | undefined {
   const text = typeof code === 'string' ? code : '';
@@ -125,7 +133,7 @@ function refusal(
           : `The broker refuses the certificate that is shown, ${validity(shown)}: it must be issued by an authority that the broker’s truststore has, and renewed before it expires.`,
     };
   }
-  if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
+  if (name === 'KafkaJSSASLAuthenticationError' || loginRefused.has(type)) {
     return {
       code: 'LOGIN_REFUSED',
       text: `The broker refuses the login${sasl === undefined ? '' : ` with ${sasl.mechanism}`}: username and password of its Secret (spec.kafka.sasl of the Hub) must be a user’s of that Kafka, and the mechanism one that its listener has.`,

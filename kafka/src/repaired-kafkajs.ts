@@ -1,5 +1,5 @@
 /**
- * kafkajs 2.2.4 with six faults repaired. Nobody maintains it any more, so what must be right is put right here,
+ * kafkajs 2.2.4 with seven faults repaired. Nobody maintains it any more, so what must be right is put right here,
  * before it is loaded; everything in this package has kafkajs from here.
  */
 import { createRequire } from 'node:module';
@@ -264,6 +264,28 @@ consumerGroup.prototype.recoverFromOffsetOutOfRange = async function (error) {
   if (first > BigInt(this.offsetManager.nextOffset(topic, partition).toString())) {
     await recoverFromOffsetOutOfRange.call(this, error);
   } else await delay(100);
+};
+
+interface AnyBroker {
+  nodeId: string;
+  broker: object;
+}
+
+const brokerPool = require('kafkajs/src/cluster/brokerPool') as {
+  prototype: { withBroker<Answer>(ask: (one: AnyBroker) => Promise<Answer>): Promise<Answer | null> };
+};
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+const { withBroker } = brokerPool.prototype;
+// Fault 7: who may not use a group or a transactional id is told only that no coordinator has been found.
+brokerPool.prototype.withBroker = async function <Answer>(ask: (one: AnyBroker) => Promise<Answer>) {
+  let refusal: Error | undefined;
+  const noting = (error: unknown): never => {
+    if (/_AUTHORIZATION_FAILED$/.test(String((error as { type?: unknown }).type))) refusal = error as Error;
+    throw error;
+  };
+  const answer = await withBroker.call(this, (one) => ask(one).catch(noting));
+  if (answer === null && refusal !== undefined) throw refusal;
+  return answer as Answer | null;
 };
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');

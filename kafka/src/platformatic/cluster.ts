@@ -10,9 +10,11 @@ import {
 import { again } from '../again.js';
 import { refuseLoginWithoutTls } from '../client.js';
 import type { KafkaConnection, KafkaLog, KafkaLogin, KafkaSasl } from '../connection.js';
+import { forgetFailure, noteFailure } from '../connection-failure.js';
 import type { Discardable } from '../kafka-client.js';
 import type { TopicPartitions } from '../partitioned-records.js';
 import { addressOf, reachableFirst } from '../reachable-first.js';
+import { reasonIn } from '../refusal.js';
 import { asRefusal, KafkaRefusal, refusalOf } from './kafka-refusal.js';
 
 export interface ClusterSettings {
@@ -32,7 +34,8 @@ interface Address {
 export const GROUP = 0;
 export const TRANSACTION = 1;
 
-const UNKNOWN_TOPIC = 3;
+/** Errors of a topic in metadata that do not pass: UNKNOWN_TOPIC_OR_PARTITION, TOPIC_AUTHORIZATION_FAILED. */
+const FOR_GOOD = new Set([3, 29]);
 
 /**
  * What a request has to share a connection with: a broker answers the requests of a connection one after another, so
@@ -59,6 +62,8 @@ export class Cluster implements Discardable {
   readonly #leaders = new Map<string, number[]>();
   readonly #coordinators = new Map<string, Address>();
   #asking: Promise<readonly TopicPartitions[]> | undefined;
+  /** Why connections have ended. */
+  readonly #ended = new WeakMap<Connection, Error>();
   /** When a broker was last complained about, by `host:port`. */
   readonly #warned = new Map<string, number>();
   isDiscarded = false;
@@ -90,7 +95,7 @@ export class Cluster implements Discardable {
     this.#brokers.clear();
     for (const { nodeId, host, port } of answer.brokers) this.#brokers.set(nodeId, { host, port });
     return answer.topics.map(({ name, errorCode, partitions }) => {
-      if (errorCode === UNKNOWN_TOPIC) throw refusalOf(errorCode);
+      if (FOR_GOOD.has(errorCode)) throw refusalOf(errorCode);
       const leaders: number[] = [];
       for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
       this.#leaders.set(name!, leaders);
@@ -204,6 +209,8 @@ export class Cluster implements Discardable {
     lane: Lane = { name: MAIN, timeoutMs: this.#timeoutMs },
   ): Promise<Answer> {
     const name = `${lane.name} ${address.host}:${address.port}`;
+    const { connection: settings } = this.#settings;
+    let connection: Connection | undefined;
     try {
       let connecting = this.#connections.get(name);
       if (connecting === undefined) {
@@ -214,14 +221,19 @@ export class Cluster implements Discardable {
         };
         connecting.then((connection) => connection.once('close', forget), forget);
       }
-      const connection = await connecting;
-      return await api.async(connection, ...args);
+      connection = await connecting;
+      const answer = await api.async(connection, ...args);
+      forgetFailure(settings);
+      return answer;
     } catch (error) {
       // An answer in which only a part was refused; who asked reads the codes.
       if (error instanceof ResponseError && error.response !== undefined && PARTED.has(api.key))
         return error.response as Answer;
-      const refusal = asRefusal(error as Error);
-      if (refusal.type === 'CONNECTION') this.#warn(address, refusal.message);
+      const refusal = asRefusal(error as Error, connection && this.#ended.get(connection));
+      if (refusal.type === 'CONNECTION') {
+        noteFailure(settings, refusal);
+        this.#warn(address, reasonIn(settings, refusal));
+      }
       throw refusal;
     }
   }
@@ -248,8 +260,8 @@ export class Cluster implements Discardable {
       ...(net.isIP(host) === 0 && { tlsServerName: host }),
       ...(sasl !== undefined && { sasl: saslOptions(sasl) }),
     });
-    // Whoever waits for an answer is told; without a listener the process would end.
-    connection.on('error', () => undefined);
+    // Whoever waits for an answer is told that it ended; without a listener the process would end.
+    connection.on('error', (error) => this.#ended.set(connection, error));
     wire?.on('error', (error) => connection.socket.destroy(error));
     const entry = { connection, wire };
     this.#sockets.add(entry);

@@ -41,15 +41,19 @@ export function throwIfRefused(code: number): void {
   if (code !== 0) throw refusalOf(code);
 }
 
-/** Whatever the library has thrown, as a refusal. */
-export function asRefusal(error: Error): KafkaRefusal {
+/**
+ * Whatever the library has thrown, as a refusal.
+ *
+ * @param ended why the connection that was asked on has ended, where it has: the library says only that it has
+ */
+export function asRefusal(error: Error, ended?: Error): KafkaRefusal {
   if (error instanceof KafkaRefusal) return error;
   if (error instanceof ResponseError) {
     const { apiCode } = error.errors[0] as ProtocolError;
     return refusalOf(Number(apiCode), error);
   }
   const cause = error instanceof MultipleErrors ? (error.errors[0] as Error) : error;
-  return new KafkaRefusal('CONNECTION', withCause(cause), true, { cause: error });
+  return new KafkaRefusal('CONNECTION', withCause(cause), true, { cause: ended ?? error });
 }
 
 /** The library's errors of connections say only in their cause why. */

@@ -70,9 +70,8 @@ export class Listener implements Worker {
     const labels = { flow, health_board: healthBoard, peer };
     const [received, last] = [parts.metrics.received.labels(labels), { flow, at: 0 }];
     parts.metrics.lastReceived = last;
-    const { bootstrapServers } = configuration.kafka;
     this.#securityProducer = new GatheringProducer({
-      connection: { bootstrapServers, clientId: `${configuration.stage}-security` },
+      connection: kafkaConnection(configuration.kafka, `${configuration.stage}-security`),
       log: kafkaLog(parts.log),
     });
     this.#security = new SecurityEvents(configuration, {
