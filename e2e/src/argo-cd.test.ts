@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { alertOverrideAnnotation, alertOverrideManager, alertOverridesPatch } from '@integration-hub/api';
 import { loadAllYaml } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { tool } from './cluster/tools.js';
@@ -247,16 +248,42 @@ describe('for Argo CD', function () {
       }
     });
 
-    it('and the finalizer are no difference to what was applied', async () => {
+    describe('and the finalizer', () => {
       const overlay = join(project, 'manifests/overlays/dev');
-      await cluster.kubectl('apply', '--server-side', '-k', overlay);
-      const seen = async (): Promise<boolean> => {
-        const flow = await cluster.get('IntegrationFlow', 'integration-hub-dev', 'phw-to-mpi');
-        return flow?.metadata.finalizers !== undefined && flow.status !== undefined;
-      };
-      await until('the operator has written to it', seen, 40_000);
-      // It fails where there is a difference.
-      await cluster.kubectl('diff', '--server-side', '-k', overlay);
+      const flow = ['IntegrationFlow', 'integration-hub-dev', 'phw-to-mpi'] as const;
+      // As Argo CD does with ServerSideApply=true, which flows.yaml sets.
+      const asArgoCd = ['--server-side', '--field-manager=argocd-controller', '-k', overlay];
+
+      it('are no difference to what was applied', async () => {
+        await cluster.kubectl('apply', ...asArgoCd);
+        const seen = async (): Promise<boolean> => {
+          const { metadata, status } = (await cluster.get(...flow))!;
+          return metadata.finalizers !== undefined && status !== undefined;
+        };
+        await until('the operator has written to it', seen, 40_000);
+        // It fails where there is a difference.
+        await cluster.kubectl('diff', ...asArgoCd);
+      });
+
+      it('nor is an alarm that the console silences, and no sync ends it', async () => {
+        const override = {
+          until: new Date(Date.now() + 3_600_000).toISOString(),
+          ...{ by: 'ann@hospital.example', why: 'the MPI is moved', silence: ['backlogAge' as const] },
+        };
+        const [kind, namespace, name] = flow;
+        const { uid } = (await cluster.get(...flow))!.metadata;
+        const file = join(directory, 'override.json');
+        const patch = alertOverridesPatch({ kind, name, namespace, uid }, [override]);
+        await writeFile(file, JSON.stringify(patch));
+        const manager = `--field-manager=${alertOverrideManager}`;
+        await cluster.kubectl('apply', '--server-side', manager, '--force-conflicts', '-f', file);
+        const condition = await cluster.awaitReason(flow, 'Alerting', 'Silenced', 40_000);
+        await cluster.kubectl('diff', ...asArgoCd);
+        await cluster.kubectl('apply', ...asArgoCd);
+        const { metadata } = (await cluster.get(...flow))!;
+        expect(metadata.annotations).to.have.property(alertOverrideAnnotation, JSON.stringify([override]));
+        expect(await cluster.condition(...flow, 'Alerting')).to.deep.equal(condition);
+      });
     });
 
     it('of what is paused is Suspended, and as before when it goes on', async () => {
