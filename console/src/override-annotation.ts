@@ -4,16 +4,10 @@
  * tools, which compare what Git says, leave it alone. The operator reads it there; the console hears of it by its plan,
  * up to a minute later, and goes by what it has written until then.
  */
-import {
-  type AlertOverride,
-  alertOverrideManager,
-  alertOverridesPatch,
-  apiVersion,
-  readAlertOverrides,
-} from '@integration-hub/api';
+import { type AlertOverride, alertOverridesPatch, readAlertOverrides } from '@integration-hub/api';
 import { errorShape, type Log } from '@integration-hub/workers';
-import type { ApiException, CustomObjectsApi } from '@kubernetes/client-node';
 import { z } from 'zod';
+import { ClusterApi, ClusterApiError } from './cluster-api.js';
 import { ConsoleError } from './console-error.js';
 import {
   type OverrideChange,
@@ -21,12 +15,6 @@ import {
   type OverrideSubject,
   subjectKey,
 } from './override-store.js';
-
-const plurals: Readonly<Record<OverrideSubject['kind'], string>> = {
-  Hub: 'hubs',
-  IntegrationFlow: 'integrationflows',
-  Destination: 'destinations',
-};
 
 /** What is read of a resource. */
 const resource = z.object({
@@ -37,7 +25,6 @@ const resource = z.object({
   }),
 });
 
-const requestTimeoutMs = 10_000;
 /** The operator writes a resource's status now and then: what was read is then of a former version. */
 const mostTries = 8;
 /** After so long the plan is believed whatever it says; a changed ConfigMap is in the pod sooner. */
@@ -54,12 +41,13 @@ interface Ahead {
 export class OverrideAnnotation implements OverrideStore {
   readonly #namespace: string;
   readonly #log: Log;
+  readonly #api: ClusterApi;
   readonly #ahead = new Map<string, Ahead>();
-  #api: Promise<ClusterApi> | undefined;
 
   constructor(namespace: string, log: Log) {
     this.#namespace = namespace;
     this.#log = log;
+    this.#api = new ClusterApi(namespace);
   }
 
   of(subject: OverrideSubject, planned: readonly AlertOverride[]): readonly AlertOverride[] {
@@ -91,23 +79,23 @@ export class OverrideAnnotation implements OverrideStore {
     const { kind, name } = subject;
     for (let tries = 1; ; tries++) {
       try {
-        const api = await (this.#api ??= ClusterApi.connect(this.#namespace));
-        const { metadata } = resource.parse(await api.read(subject));
+        const { metadata } = resource.parse(await this.#api.read(subject));
         const { uid, resourceVersion, annotations } = metadata;
         const overrides = change(readAlertOverrides(annotations).overrides);
         const read = { kind, name, namespace: this.#namespace, uid, resourceVersion };
-        await api.apply(subject, alertOverridesPatch(read, overrides));
+        await this.#api.apply(subject, alertOverridesPatch(read, overrides));
         // Only what is this field manager's own can it take away: so an empty one is made its own first.
         if (overrides.length === 0) {
-          await api.apply(subject, alertOverridesPatch({ ...read, resourceVersion: undefined }, undefined));
+          await this.#api.apply(
+            subject,
+            alertOverridesPatch({ ...read, resourceVersion: undefined }, undefined),
+          );
         }
         return overrides;
       } catch (error) {
         if (error instanceof ConsoleError) throw error;
-        const status = (error as Partial<ApiException<unknown>>).code;
+        const status = error instanceof ClusterApiError ? error.status : undefined;
         if (status === 409 && tries < mostTries) continue;
-        // What it could not be reached by may be other by then.
-        this.#api = undefined;
         this.#log.warn('an alarm’s override could not be written', {
           resource: subjectKey(subject),
           ...errorShape(error),
@@ -118,7 +106,7 @@ export class OverrideAnnotation implements OverrideStore {
   }
 }
 
-function refusal({ kind, name }: OverrideSubject, status: unknown, cause: unknown): ConsoleError {
+function refusal({ kind, name }: OverrideSubject, status: number | undefined, cause: unknown): ConsoleError {
   if (status === 404) {
     return new ConsoleError('NOT_FOUND', `There is no ${kind} ${name} any more: see the overview.`, {
       cause,
@@ -135,65 +123,4 @@ function refusal({ kind, name }: OverrideSubject, status: unknown, cause: unknow
   const sentence =
     'Kubernetes does not answer now, and without it alarms can’t be silenced or tuned: try again.';
   return new ConsoleError('CLUSTER_AWAY', sentence, { cause });
-}
-
-type Options = NonNullable<Parameters<CustomObjectsApi['getNamespacedCustomObject']>[1]>;
-
-/** The two requests that the console makes to the API server. */
-class ClusterApi {
-  readonly #objects: CustomObjectsApi;
-  readonly #options: (contentType: string) => Options;
-  readonly #namespace: string;
-  readonly #applyType: string;
-
-  private constructor(
-    objects: CustomObjectsApi,
-    options: (contentType: string) => Options,
-    namespace: string,
-    applyType: string,
-  ) {
-    this.#objects = objects;
-    this.#options = options;
-    this.#namespace = namespace;
-    this.#applyType = applyType;
-  }
-
-  /** As the pod's ServiceAccount, or as KUBECONFIG says. */
-  static async connect(namespace: string): Promise<ClusterApi> {
-    // Loaded by whom needs it: it takes as much memory as all else of the console.
-    const { CustomObjectsApi, KubeConfig, PatchStrategy, setHeaderMiddleware } =
-      await import('@kubernetes/client-node');
-    const config = new KubeConfig();
-    config.loadFromDefault();
-    const options = (contentType: string): Options => {
-      const header = setHeaderMiddleware('content-type', contentType);
-      const pre: typeof header.pre = (request) => {
-        request.setSignal(AbortSignal.timeout(requestTimeoutMs));
-        return header.pre(request);
-      };
-      return { middleware: [{ ...header, pre }], middlewareMergeStrategy: 'append' };
-    };
-    const objects = config.makeApiClient(CustomObjectsApi);
-    return new ClusterApi(objects, options, namespace, PatchStrategy.ServerSideApply);
-  }
-
-  read(subject: OverrideSubject): Promise<unknown> {
-    return this.#objects.getNamespacedCustomObject(this.#place(subject), this.#options('application/json'));
-  }
-
-  async apply(subject: OverrideSubject, body: object): Promise<void> {
-    const parameters = { ...this.#place(subject), body, fieldManager: alertOverrideManager, force: true };
-    await this.#objects.patchNamespacedCustomObject(parameters, this.#options(this.#applyType));
-  }
-
-  #place({ kind, name }: OverrideSubject): {
-    group: string;
-    version: string;
-    namespace: string;
-    plural: string;
-    name: string;
-  } {
-    const [group, version] = apiVersion.split('/') as [string, string];
-    return { group, version, namespace: this.#namespace, plural: plurals[kind], name };
-  }
 }

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
+import { type Cluster, KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
 import { EmbeddedBroker } from '@integration-hub/kafka';
 import { startApiServer, type ApiServer } from './cluster/api-server.js';
 import { kubectl } from './cluster/kubectl.js';
@@ -246,9 +246,7 @@ export class ClusterUnderTest {
    */
   async accountKubeconfig(namespace: string, account: string, server?: string): Promise<string> {
     const token = await this.kubectl('create', 'token', account, '-n', namespace);
-    const admin = new KubeConfig();
-    admin.loadFromFile(this.kubeconfig);
-    const own = admin.getCurrentCluster()!;
+    const own = this.#server();
     const cluster =
       server === undefined
         ? { server: own.server, 'certificate-authority-data': own.caData }
@@ -264,6 +262,27 @@ export class ClusterUnderTest {
     };
     await writeFile(file, JSON.stringify(config), { mode: 0o600 });
     return file;
+  }
+
+  /** What a program knows the API server by in a pod of a ServiceAccount. */
+  async accountEnvironment(namespace: string, account: string): Promise<NodeJS.ProcessEnv> {
+    const folder = await mkdtemp(join(this.directory, `${namespace}-${account}-`));
+    const { server, caData } = this.#server();
+    await writeFile(join(folder, 'ca.crt'), Buffer.from(caData!, 'base64'));
+    const token = await this.kubectl('create', 'token', account, '-n', namespace);
+    await writeFile(join(folder, 'token'), token, { mode: 0o600 });
+    const { hostname, port } = new URL(server);
+    return {
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: port || '443',
+      IHUB_SERVICE_ACCOUNT: folder,
+    };
+  }
+
+  #server(): Cluster {
+    const admin = new KubeConfig();
+    admin.loadFromFile(this.kubeconfig);
+    return admin.getCurrentCluster()!;
   }
 
   /**

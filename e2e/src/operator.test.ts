@@ -16,6 +16,7 @@ import { samples } from './flows.js';
 import { Hospital } from './hospital.js';
 import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
+import type { ConsoleSession } from './console-session.js';
 import { OperatorConsole } from './operator-console.js';
 import {
   ClusterUnderTest,
@@ -621,7 +622,8 @@ describe('operator', function () {
     const isWatched = async (alert: string): Promise<boolean> =>
       JSON.stringify((await cluster.get('PrometheusRule', ns, rules))?.spec).includes(alert);
     const soon = (): string => new Date(Date.now() + 3_600_000).toISOString();
-    let console: OperatorConsole;
+    let program: OperatorConsole;
+    let console: ConsoleSession;
 
     before(async () => {
       await cluster.apply(prometheusRules);
@@ -634,9 +636,10 @@ describe('operator', function () {
       await until('its binding is there', () => exists('RoleBinding', ns, 'console'), 40_000);
       await until('its Deployment is there', () => exists('Deployment', ns, 'console'), 40_000);
       await until('there are rules', () => isWatched('IntegrationHubBacklogAge'), 60_000);
-      console = await OperatorConsole.start(cluster, ns, await freePort());
+      program = await OperatorConsole.start(cluster, ns, await freePort());
+      console = program.session;
     });
-    after(() => console.stop());
+    after(() => program.stop());
 
     it('by the annotation of the resource, and nothing else of it', async () => {
       const before = (await cluster.get('IntegrationFlow', ns, 'phw'))!;
