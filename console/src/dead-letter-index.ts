@@ -40,6 +40,7 @@ export class DeadLetterIndex {
   #consumer: Consumer | undefined;
   #lastHeard = 0;
   #isCaughtUp = false;
+  #hasFailed = false;
   #expiredAt = 0;
   #ended: Promise<void> | undefined;
 
@@ -95,19 +96,22 @@ export class DeadLetterIndex {
 
   async #untilStopped(): Promise<void> {
     const { signal } = this.#stopping;
-    let firstFailure = true;
     while (!signal.aborted) {
       try {
         await this.#followPlan();
-        firstFailure = true;
       } catch (error) {
-        if (firstFailure) this.#log.warn('dead letters can’t be read for now', errorShape(error));
-        firstFailure = false;
-        this.#isCaughtUp = false;
+        this.#failed(error);
       }
       await delay(tickMs, undefined, { signal }).catch(() => undefined);
     }
     await this.#consumer?.stop();
+  }
+
+  /** Is told once, until they can be read again. */
+  #failed(error: unknown): void {
+    if (!this.#hasFailed) this.#log.warn('dead letters can’t be read for now', errorShape(error));
+    this.#hasFailed = true;
+    this.#isCaughtUp = false;
   }
 
   async #followPlan(): Promise<void> {
@@ -126,7 +130,10 @@ export class DeadLetterIndex {
       return;
     }
     this.#consumer ??= await this.#open([...topics.keys()]);
-    if (this.#consumer.joined && performance.now() - this.#lastHeard > quietMs) this.#isCaughtUp = true;
+    if (this.#consumer.joined && performance.now() - this.#lastHeard > quietMs) {
+      this.#isCaughtUp = true;
+      this.#hasFailed = false;
+    }
     if (performance.now() - this.#expiredAt > expiryEveryMs) {
       this.#expiredAt = performance.now();
       await this.#expire();
@@ -141,7 +148,7 @@ export class DeadLetterIndex {
     this.#lastHeard = performance.now() + quietMs;
     return consumeBatches({
       connection: kafkaConnection(kafka, 'console-dead-letters'),
-      groupId: `ihub-console-${randomUUID()}`,
+      groupId: `ihub-read-${randomUUID()}`,
       topics,
       sessionTimeoutMs: kafka.sessionTimeoutMs,
       watchdogMs: kafka.watchdogMs,
@@ -149,9 +156,9 @@ export class DeadLetterIndex {
         this.#take(batch);
         return Promise.resolve();
       },
-      onFatal: () => {
+      onFatal: (error) => {
+        this.#failed(error);
         this.#consumer = undefined;
-        this.#isCaughtUp = false;
       },
     });
   }

@@ -2,7 +2,16 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { type Alarms, alarms, overview, type Overview, type Problem } from '@integration-hub/console/api';
+import {
+  type Alarms,
+  alarms,
+  foundMessages,
+  type FoundMessages,
+  type MessageSearch,
+  overview,
+  type Overview,
+  type Problem,
+} from '@integration-hub/console/api';
 
 const answerMs = 30_000;
 
@@ -42,6 +51,11 @@ export class ConsoleSession {
 
   async alarms(): Promise<Alarms> {
     return alarms.parse((await this.#ask('GET', '/api/alarms')).body);
+  }
+
+  /** Looks in the archive. */
+  async search(wanted: MessageSearch): Promise<FoundMessages['messages']> {
+    return foundMessages.parse((await this.#ask('POST', '/api/messages/search', wanted)).body).messages;
   }
 
   /** @returns what is silenced and tuned then, or what the console says against it */

@@ -1,16 +1,8 @@
 /** The road of a message over a Kafka with mutual TLS, with exactly the rights of manifests/strimzi/authorized. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { plan, problemText, readResources } from '@integration-hub/api';
+import { plan, problemText, readResources, type Stage } from '@integration-hub/api';
 import { MockReceiver, WorkerProcess } from '@integration-hub/cli';
 import { Message, MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
 import {
@@ -22,35 +14,48 @@ import {
   type KafkaError,
   type SecuredListeners,
 } from '@integration-hub/kafka';
-import { loadAllYaml } from '@kubernetes/client-node';
+import type { Overview } from '@integration-hub/console/api';
+import { EmbeddedPostgres } from '@integration-hub/store';
 import { expect } from 'chai';
 import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
-import { allowUsers, type KafkaUser } from '../../kafka/dist/rules-under-test.js';
+import { allowUsers } from '../../kafka/dist/rules-under-test.js';
 import { HubKafka } from '../../operator/dist/hub-kafka.js';
+import { authorizedUsers } from './authorized-users.js';
+import { ConsoleSession } from './console-session.js';
 import { phwAsDelivered, samples } from './flows.js';
 import { numbered } from './hospital.js';
 import { until } from './hub-under-test.js';
 import { Journal } from './journal.js';
 
 const users = ['ihub-workers', 'ihub-operator', 'ihub-support'] as const;
-const authorized = new URL('../../manifests/strimzi/authorized/users.yaml', import.meta.url);
+const databasePassword = 'only of this test';
 
-const manifests = (kafkaPort: number, listenerPort: number, receiverPort: number): string => `
+interface Ports {
+  kafka: number;
+  listener: number;
+  receiver: number;
+  postgres: number;
+  console: number;
+}
+
+const manifests = (ports: Ports): string => `
 apiVersion: integrationhub.dev/v1alpha1
 kind: Hub
 metadata: {name: hub}
 spec:
   kafka:
-    bootstrapServers: ["127.0.0.1:${kafkaPort}"]
+    bootstrapServers: ["127.0.0.1:${ports.kafka}"]
     tls: {caSecretName: ihub-cluster-ca-cert, certificateSecretName: ihub-workers, operatorCertificateSecretName: ihub-operator}
     replicationFactor: 1
     minInsyncReplicas: 1
+  archive: {postgres: {host: 127.0.0.1, port: ${ports.postgres}, database: postgres, secretName: db-user}, keysSecretName: keys}
+  console: {port: ${ports.console}}
 ---
 apiVersion: integrationhub.dev/v1alpha1
 kind: IntegrationFlow
 metadata: {name: phw}
 spec:
-  listener: {mllp: {port: ${listenerPort}}}
+  listener: {mllp: {port: ${ports.listener}}, maxMessageSize: 64Ki}
   deduplication: {}
   transformer: {mapping: {name: phw}}
   destinations: [{name: mpi}]
@@ -58,7 +63,7 @@ spec:
 apiVersion: integrationhub.dev/v1alpha1
 kind: Destination
 metadata: {name: mpi}
-spec: {mllp: {host: 127.0.0.1, port: ${receiverPort}}, retry: {initial: 100ms, max: 1s}}
+spec: {mllp: {host: 127.0.0.1, port: ${ports.receiver}}, retry: {initial: 100ms, max: 1s}}
 `;
 
 /** All the certificates of one round: another authority, another broker's certificate, other clients'. */
@@ -80,7 +85,10 @@ class Round {
   /** Each Secret as Strimzi makes it and the kubelet mounts it: links into a folder that a link names. */
   write(folder: string, round: number): void {
     const { cert, key } = this.#users.get('ihub-workers')!;
+    const keyLine = Buffer.alloc(32, 7).toString('base64');
     const secrets = {
+      'db-user': { username: 'ihub', password: databasePassword },
+      keys: { 'content.key': keyLine, 'identifier.key': keyLine },
       'ihub-cluster-ca-cert': { 'ca.crt': this.#authority.ca },
       'ihub-workers': { 'user.crt': cert, 'user.key': key },
     };
@@ -107,26 +115,38 @@ describe('a Kafka that asks for certificates', function () {
   let operator: HubKafka;
   let receiver: MockReceiver;
   let planned: ReturnType<typeof plan>;
-  let [listenerPort, receiverPort] = [0, 0];
+  let ports: Ports;
+  let postgres: EmbeddedPostgres;
 
   before(async () => {
-    [listenerPort, receiverPort] = (await freePorts(2)) as [number, number];
+    const [listenerPort, receiverPort, consolePort] = (await freePorts(3)) as [number, number, number];
     rounds[0].write(folder, 0);
     receiver = new MockReceiver(
       { host: '127.0.0.1', port: receiverPort, reply: 'AA', delayMs: 0 },
       { message: ({ bytes }) => journal.arrived(Message.parse(bytes).controlId, Buffer.from(bytes)) },
     );
     await receiver.start();
+    postgres = await EmbeddedPostgres.start({
+      directory: join(folder, 'postgres'),
+      logFile: join(folder, 'postgres.log'),
+      password: databasePassword,
+    });
     broker = await EmbeddedBroker.start({
       dataDirectory: join(folder, 'kafka'),
       logFile: join(folder, 'kafka.log'),
       secured: rounds[0].listeners,
     });
-    const rules = (loadAllYaml(readFileSync(authorized, 'utf8')) as KafkaUser[]).filter(Boolean);
+    const rules = authorizedUsers();
     expect(rules.map(({ metadata }) => metadata.name)).to.have.members(users);
     await allowUsers(broker.bootstrapServers, rules);
-    const kafkaPort = Number(broker.sslServers[0]!.split(':')[1]);
-    const read = readResources(manifests(kafkaPort, listenerPort, receiverPort), 'test');
+    ports = {
+      kafka: Number(broker.sslServers[0]!.split(':')[1]),
+      listener: listenerPort,
+      receiver: receiverPort,
+      postgres: postgres.port,
+      console: consolePort,
+    };
+    const read = readResources(manifests(ports), 'test');
     expect(read.problems.map(problemText)).to.deep.equal([]);
     planned = plan(read.hubs[0]!, read.flows, read.destinations, folder);
   });
@@ -135,6 +155,7 @@ describe('a Kafka that asks for certificates', function () {
     await operator.stop();
     await receiver.stop();
     await broker.stop();
+    await postgres.stop();
     rmSync(folder, { recursive: true });
   });
 
@@ -147,7 +168,12 @@ describe('a Kafka that asks for certificates', function () {
     journal.acknowledged(controlId);
   }
   const open = (): Promise<MllpConnection> =>
-    MllpConnection.open({ host: '127.0.0.1', port: listenerPort, connectTimeoutMs: 10_000, tls: undefined });
+    MllpConnection.open({
+      host: '127.0.0.1',
+      port: ports.listener,
+      connectTimeoutMs: 10_000,
+      tls: undefined,
+    });
 
   it('has topics made and measured by the operator, with its own certificate', async () => {
     const { topics, stages } = planned;
@@ -175,21 +201,54 @@ describe('a Kafka that asks for certificates', function () {
     expect(said.filter((line) => /not authorized|authorization/i.test(line))).to.deep.equal([]);
   });
 
+  /** As a process of this machine; the console keeps what it is told of alarms in a file. */
+  async function start(stage: Stage): Promise<void> {
+    const configuration = { ...stage.configuration, health: { host: '127.0.0.1', tcpPort: 0, httpPort: 0 } };
+    const onThisMachine =
+      configuration.role === 'console'
+        ? { ...configuration, workers: null, alertOverridesFile: join(folder, 'alarms.json') }
+        : configuration;
+    const worker = new WorkerProcess({ ...stage, configuration: onThisMachine }, folder);
+    workers.push(worker);
+    await worker.start();
+  }
+
   it('takes, transforms and delivers with the workers’ certificate', async () => {
-    for (const stage of planned.stages) {
-      const health = { host: '127.0.0.1', tcpPort: 0, httpPort: 0 };
-      const worker = new WorkerProcess(
-        { ...stage, configuration: { ...stage.configuration, health } },
-        folder,
-      );
-      workers.push(worker);
-      await worker.start();
-    }
+    for (const stage of planned.stages) await start(stage);
     await until('all run', () => workers.every(({ state }) => state === 'running'), 60_000);
     const connection = await open();
     for (let number = 1; number <= 20; number += 1) await acknowledged(connection, `first-${number}`);
     await connection.close();
     await until('all arrive', () => journal.complete, 60_000);
+  });
+
+  it('has an archive, and a console that sees all of it', async () => {
+    const session = (await ConsoleSession.open(ports.console))!;
+    const isArchived = async (): Promise<boolean> =>
+      (await session.search({ controlId: 'first-20', outcome: 'delivered' })).length === 1;
+    await until('the last message is found in the archive', isArchived, 60_000);
+    let seen: Overview | undefined;
+    const isSeen = async (): Promise<boolean> => {
+      seen = await session.overview();
+      const [flow] = seen.flows;
+      const [destination] = seen.destinations;
+      return seen.kafka && flow?.backlog === 0 && flow.deadLetters === 0 && destination?.backlog === 0;
+    };
+    await until('the flow is measured', isSeen, 60_000);
+    expect(seen!.flows.map(({ name }) => name)).to.deep.equal(['phw']);
+    expect(seen!.zones.flatMap(({ brokers }) => brokers)).to.deep.equal([{ id: 1, up: true }]);
+  });
+
+  it('stores what may be an attack, and its dead letter', async () => {
+    const connection = await open();
+    const tooLarge = Buffer.concat([samples.phw, Buffer.alloc(100_000, 'Z')]);
+    await connection.exchange(tooLarge, 30_000).catch(() => undefined);
+    const admin = await TopicAdmin.connect({
+      connection: { bootstrapServers: broker.bootstrapServers, clientId: 'test' },
+    });
+    const isStored = async (): Promise<boolean> => (await admin.readAll('ihub.default.security')).length > 0;
+    await until('the security event is stored', isStored, 60_000);
+    await admin.close();
   });
 
   it('lets nobody make topics but the operator', async () => {
@@ -208,7 +267,7 @@ describe('a Kafka that asks for certificates', function () {
   it('shows dead letters to the people who support it', async () => {
     const connection = rounds[0].connection('ihub-support', broker.sslServers);
     const box = await DeadLetterBox.open(connection, 'default');
-    expect(await box.read({})).to.deep.equal([]);
+    expect((await box.read({})).map(({ owner }) => owner)).to.deep.equal(['phw']);
     await box.close();
   });
 

@@ -222,12 +222,13 @@ export class ClusterUnderTest {
     return last!;
   }
 
-  /** Makes a namespace with a Hub of one copy. */
+  /** Makes a namespace with a Hub of one copy. @param tls as its spec.kafka.tls; absent: without */
   async hub(
     namespace: string,
     bootstrapServers: readonly string[] = this.broker.bootstrapServers,
+    tls?: object,
   ): Promise<void> {
-    const kafka = { bootstrapServers, replicationFactor: 1, minInsyncReplicas: 1 };
+    const kafka = { bootstrapServers, tls, replicationFactor: 1, minInsyncReplicas: 1 };
     await this.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
       {

@@ -11,7 +11,10 @@ import {
   type WorkerConfiguration,
 } from '@integration-hub/api';
 import type { Alarms, Problem } from '@integration-hub/console/api';
-import { freePort, TopicAdmin } from '@integration-hub/kafka';
+import { EmbeddedBroker, freePort, TopicAdmin } from '@integration-hub/kafka';
+import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
+import { allowUsers } from '../../kafka/dist/rules-under-test.js';
+import { authorizedUsers } from './authorized-users.js';
 import { samples } from './flows.js';
 import { Hospital } from './hospital.js';
 import { until } from './hub-under-test.js';
@@ -459,6 +462,72 @@ describe('operator', function () {
       await ready(ns, 'fourth', 'WorkersStarting');
       await cluster.hub('kafkaless');
       await ready('kafkaless', 'lonely', 'WorkersStarting', 30_000);
+    });
+
+    describe('a Kafka that asks for certificates', () => {
+      const own = 'secured';
+      const authority = new TestAuthority();
+      const hub = ['Hub', own, 'hub'] as const;
+      let broker: EmbeddedBroker;
+
+      before(async () => {
+        const { cert: certificate, key } = authority.issue('broker');
+        broker = await EmbeddedBroker.start({
+          dataDirectory: join(cluster.directory, 'secured-kafka'),
+          logFile: join(cluster.directory, 'secured-kafka.log'),
+          secured: { certificate, key, clientAuthorities: authority.ca },
+        });
+        await allowUsers(broker.bootstrapServers, authorizedUsers());
+      });
+      after(() => broker.stop());
+
+      const secret = (name: string, stringData: Record<string, string>): Promise<void> =>
+        cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: own }, stringData });
+      const reachable = async (reason: string): Promise<string> =>
+        (await cluster.awaitReason(hub, 'KafkaReachable', reason, 90_000)).message;
+
+      it('and Secrets that the operator may not read, are missing, or lack a key', async () => {
+        await cluster.hub(own, broker.sslServers, {
+          caSecretName: 'kafka-ca',
+          certificateSecretName: 'ihub-workers',
+          operatorCertificateSecretName: 'ihub-operator',
+        });
+        await cluster.apply(destination(own, 'mpi'), flow(own, 'lonely', { port: 2575 }));
+        expect(await reachable('SecretForbidden')).to.match(/Secret kafka-ca in secured.*by a Role/);
+
+        const names = ['kafka-ca', 'ihub-operator'].map((name) => `--resource-name=${name}`);
+        const account = `--serviceaccount=${operatorNamespace}:integration-hub-operator`;
+        const rule = ['--verb=get', '--resource=secrets', ...names];
+        await cluster.kubectl('create', 'role', 'ihub-kafka', '-n', own, ...rule);
+        await cluster.kubectl('create', 'rolebinding', 'ihub-kafka', '-n', own, '--role=ihub-kafka', account);
+        expect(await reachable('SecretMissing')).to.match(/Secret kafka-ca in secured.*is not there/);
+
+        await secret('kafka-ca', { 'ca.p12': 'something else' });
+        expect(await reachable('SecretUnusable')).to.match(/kafka-ca in secured has no ca\.crt.*ca\.p12/);
+        expect(await exists('Deployment', own, 'lonely-listener')).to.equal(false);
+      });
+
+      it('and a certificate that its brokers do not take', async () => {
+        const { cert, key } = new TestAuthority().issue('ihub-operator');
+        await secret('ihub-operator', { 'user.crt': cert, 'user.key': key });
+        await secret('kafka-ca', { 'ca.crt': authority.ca });
+        expect(await reachable('CertificateRefused')).to.match(/refuses the certificate that is shown/);
+      });
+
+      it('until all is right; then workers are given theirs, and not the operator’s', async () => {
+        const { cert, key } = authority.issue('ihub-operator');
+        await secret('ihub-operator', { 'user.crt': cert, 'user.key': key });
+        await reachable('KafkaReachable');
+        await ready(own, 'lonely', 'WorkersStarting', 60_000);
+        for (const stage of ['lonely-listener', 'mpi-sender']) {
+          const { spec } = (await cluster.get('Deployment', own, stage))!;
+          const { template } = spec as {
+            template: { spec: { volumes: { secret?: { secretName: string } }[] } };
+          };
+          const mounted = template.spec.volumes.flatMap((volume) => volume.secret?.secretName ?? []);
+          expect(mounted, stage).to.have.members(['kafka-ca', 'ihub-workers']);
+        }
+      });
     });
 
     it('topics that Kafka won’t make', async () => {
