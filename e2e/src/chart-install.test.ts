@@ -7,12 +7,14 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Overview } from '@integration-hub/console/api';
 import { builtInMapping, Message, MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
 import { expect } from 'chai';
 import { type Cluster, loadImage, startCluster, stopCluster, tagImage } from './cluster/cluster.js';
 import { HUB_IMAGE, packHubImage } from './cluster/hub-image.js';
 import { startKafka } from './cluster/kafka.js';
 import { tool } from './cluster/tools.js';
+import { ConsoleSession } from './console-session.js';
 import { numbered } from './hospital.js';
 import { until } from './hub-under-test.js';
 
@@ -134,7 +136,7 @@ describe('the chart in two zones', function () {
     const { bootstrapServers } = await startKafka({ brokersPerZone: 1 });
     const hub = {
       ...{ apiVersion: 'integrationhub.dev/v1alpha1', kind: 'Hub', metadata: { name: 'hub', namespace } },
-      spec: { kafka: { bootstrapServers, replicationFactor: 2 } },
+      spec: { kafka: { bootstrapServers, replicationFactor: 2 }, console: {} },
     };
     await writeFile(join(directory, 'hub.json'), JSON.stringify(hub));
     const overlay = relative(directory, join(project, 'manifests/overlays/dev'));
@@ -197,6 +199,82 @@ describe('the chart in two zones', function () {
     await until('received is shown', async () => (await count('received')()) === '1', 90_000);
     await until('sent is shown', async () => (await count('sent')()) === '1', 90_000);
     expect(await kubectl('get', 'iflow', '-n', namespace, 'phw-to-mpi')).to.match(/True +2\/2 +1 +1 +0 +0/);
+  });
+
+  const consoleDeployment = ['-n', namespace, 'deployment/console'];
+
+  /** Uses the console as a person does, but for the port of this machine. */
+  async function inConsole(work: (session: ConsoleSession) => Promise<void>): Promise<void> {
+    const args = ['kubectl', 'port-forward', ...consoleDeployment, '--address=127.0.0.1', ':8080'];
+    const forward = spawn(await tool('kubernetes'), args, {
+      env: { ...process.env, KUBECONFIG: cluster!.api.kubeconfig },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      let port: string | undefined;
+      createInterface({ input: forward.stdout }).on('line', (line) => {
+        port ??= /^Forwarding from 127\.0\.0\.1:(\d+) -> 8080$/.exec(line)?.[1];
+      });
+      await until('the port is forwarded', () => port !== undefined, 30_000);
+      let session: ConsoleSession | undefined;
+      const isOpen = async (): Promise<boolean> =>
+        (session = await ConsoleSession.open(Number(port), 8080)) !== undefined;
+      await until('the console answers', isOpen, 30_000);
+      await work(session!);
+    } finally {
+      forward.kill('SIGKILL');
+    }
+  }
+
+  it('shows in the console that Kafka and the workers of both zones are there', async () => {
+    await kubectl('wait', ...consoleDeployment, '--for=condition=Available', '--timeout=120s');
+    await inConsole(async (session) => {
+      let last: Overview | undefined;
+      const isLive = async (): Promise<boolean> => {
+        last = await session.overview();
+        const flow = last.flows.find(({ name }) => name === 'phw-to-mpi')!;
+        const areInBothZones = [flow, ...last.destinations].every(({ workers }) => {
+          const stages = workers.filter(({ up, ready }) => up && ready).map(({ stage }) => stage);
+          return stages.length > 0 && stages.length === 2 * new Set(stages).size;
+        });
+        return (
+          last.kafka && flow.ready && areInBothZones && flow.lastReceivedAt !== null && flow.backlog === 0
+        );
+      };
+      await until('the flow is live', isLive, 60_000).catch((error: unknown) => {
+        throw new Error(`${String(error)}; it is ${JSON.stringify(last)}`);
+      });
+    });
+  });
+
+  it('silences an alarm from the console, which stays far below its limit of memory', async () => {
+    const flow = ['iflow/phw-to-mpi', '-n', namespace];
+    const wish = { until: new Date(Date.now() + 3_600_000).toISOString(), why: 'the receiver is moved' };
+    await inConsole(async (session) => {
+      const answer = await session.post('/api/alarms/IntegrationFlow.phw-to-mpi.backlogAge/silence', wish);
+      expect(answer).to.have.property('overrides').of.length(1);
+    });
+    const annotation = String.raw`jsonpath={.metadata.annotations.integrationhub\.dev/alert-override}`;
+    const [said] = JSON.parse(await kubectl('get', ...flow, '-o', annotation)) as object[];
+    expect(said).to.deep.include({ ...wish, silence: ['backlogAge'] });
+    const reason = '{.status.conditions[?(@.type=="Alerting")].reason}';
+    await kubectl('wait', ...flow, `--for=jsonpath=${reason}=Silenced`, '--timeout=60s');
+
+    const script = `fs.readFileSync('/proc/1/status', 'utf8')`;
+    const status = await kubectl('exec', ...consoleDeployment, '--', 'node', '-p', script);
+    const mostMemory = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    console.log(`      at most ${mostMemory.toFixed(0)} MiB`);
+    expect(mostMemory).to.be.below(256);
+  });
+
+  it('lets nobody into a console without a login but by a forwarded port', async () => {
+    const selector = ['-n', namespace, '-l', 'app.kubernetes.io/instance=console'];
+    const address = await kubectl('get', 'pods', ...selector, '-o', 'jsonpath={.items[0].status.podIP}');
+    const failure = await fetch(`http://${address}:8080/`).then(
+      () => undefined,
+      (error: unknown) => (error as Error).cause,
+    );
+    expect(failure).to.have.property('code', 'ECONNREFUSED');
   });
 
   /**
