@@ -339,6 +339,41 @@ describe('the chart', function () {
       });
     });
 
+    it('a Hub with what connects to Kafka, and a right of the operator to read its own Secrets of these', async () => {
+      const tls = {
+        caSecretName: 'kafka-ca',
+        certificateSecretName: 'workers',
+        operatorCertificateSecretName: 'own',
+      };
+      const sasl = { secretName: 'login', username: 'hub' };
+      const kafka = { bootstrapServers: ['kafka:9093'], tls, sasl };
+      const kafkaSecrets = [{ namespace: 'elsewhere', names: ['their-ca', 'their-login'] }];
+      const objects = await render({ hub: { enabled: true, kafka }, kafkaSecrets });
+      const hub = objects.find(({ kind }) => kind === 'Hub')!;
+      expect(hub.spec).to.have.property('kafka').that.deep.includes({ tls, sasl });
+      const rights = objects
+        .filter(
+          ({ kind, rules = [] }) => kind === 'Role' && rules.some((one) => one.resources.includes('secrets')),
+        )
+        .map(({ metadata, rules }) => ({ in: metadata.namespace, rules }));
+      const rule = { apiGroups: [''], resources: ['secrets'], verbs: ['get'] };
+      expect(rights).to.have.deep.members([
+        { in: namespace, rules: [{ ...rule, resourceNames: ['kafka-ca', 'own', 'login'] }] },
+        { in: 'elsewhere', rules: [{ ...rule, resourceNames: ['their-ca', 'their-login'] }] },
+      ]);
+      const bound = objects.filter(
+        ({ kind, metadata }) => kind === 'RoleBinding' && /-kafka$/.test(metadata.name),
+      );
+      expect(bound.map(({ metadata }) => metadata.namespace)).to.have.members([namespace, 'elsewhere']);
+      const without = await render({ hub: { enabled: true, kafka: { bootstrapServers: ['kafka:9092'] } } });
+      expect(
+        without.filter(({ rules }) => rules?.some((one) => one.resources.includes('secrets'))),
+      ).to.deep.equal([]);
+      expect(without.find(({ kind }) => kind === 'Hub')!.spec)
+        .to.have.property('kafka')
+        .that.does.not.have.any.keys('tls', 'sasl');
+    });
+
     it('dashboards for Grafana, and monitors where they are asked for', async () => {
       const ofKind = (objects: Rendered[], kind: string): Rendered[] =>
         objects.filter((one) => one.kind === kind);

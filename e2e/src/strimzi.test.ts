@@ -1,6 +1,6 @@
 /** manifests/strimzi, held against what docs/two-zones.md promises of it and against what a hub asks of its Kafka. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { plan, readResources, type Topic } from '@integration-hub/api';
+import { plan, readResources, replaysTopic, type Topic } from '@integration-hub/api';
 import { loadAllYaml } from '@kubernetes/client-node';
 import { expect } from 'chai';
 
@@ -128,6 +128,8 @@ describe('manifests/strimzi', () => {
         expect(may('ihub-operator', operation, 'topic', name), name).to.equal(operation !== 'Write');
       }
     }
+    // Where it writes what MessageReplays ask for.
+    expect(may('ihub-operator', 'Write', 'topic', replaysTopic('hospital'))).to.equal(true);
     for (const { configuration } of stages) {
       if (!('group' in configuration)) continue;
       expect(may('ihub-workers', 'Read', 'group', configuration.group)).to.equal(true);
