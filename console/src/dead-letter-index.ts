@@ -36,6 +36,8 @@ export class DeadLetterIndex {
   readonly #log: Log;
   readonly #stopping = new AbortController();
   readonly #owners = new Map<string, Owner>();
+  /** Letters that are being handled here, until their marks have been read. */
+  readonly #inHand = new Set<string>();
   #topics = new Map<string, string>();
   #consumer: Consumer | undefined;
   #lastHeard = 0;
@@ -68,7 +70,15 @@ export class DeadLetterIndex {
 
   /** Whether a letter is known to be open; one that is not known may be handled, too old to be kept here, or gone. */
   isOpen(owner: string, id: string): boolean {
-    return this.#isCaughtUp && this.#owners.get(owner)?.letters.has(id) === true;
+    return this.#isCaughtUp && !this.#inHand.has(id) && this.#owners.get(owner)?.letters.has(id) === true;
+  }
+
+  /** These letters are about to be handled: a page that asks at once must not be told that they are open. */
+  takeInHand(ids: readonly string[]): void {
+    for (const id of ids) {
+      const [owner] = id.split('/');
+      if (this.#owners.get(owner!)?.letters.has(id) === true) this.#inHand.add(id);
+    }
   }
 
   get isComplete(): boolean {
@@ -169,7 +179,10 @@ export class DeadLetterIndex {
     if (name === undefined) return;
     let owner = this.#owners.get(name);
     if (owner === undefined) this.#owners.set(name, (owner = { letters: new Map(), more: 0 }));
-    for (const record of batch.records) takeRecord(name, owner, record);
+    for (const record of batch.records) {
+      const handled = takeRecord(name, owner, record);
+      if (handled !== undefined) this.#inHand.delete(handled);
+    }
     batch.resolve(batch.records.at(-1)!.offset);
   }
 
@@ -194,20 +207,24 @@ export class DeadLetterIndex {
   }
 }
 
-function takeRecord(name: string, owner: Owner, record: IncomingRecord): void {
+/** @returns the letter whose mark it is; undefined where it is none */
+function takeRecord(name: string, owner: Owner, record: IncomingRecord): string | undefined {
   const mark = readMark(record.headers);
   if (mark !== undefined) {
-    const isKept = owner.letters.delete(`${name}/${mark.letter}`);
+    const id = `${name}/${mark.letter}`;
+    const isKept = owner.letters.delete(id);
     if (!isKept && owner.more > 0) owner.more -= 1;
-    return;
+    return id;
   }
   const letter = readLetter(name, record, new Map());
-  if (letter === undefined) return;
+  if (letter === undefined) return undefined;
   owner.letters.set(letter.id, describe(letter));
-  if (owner.letters.size <= mostOfOne) return;
-  const [oldest] = owner.letters.keys();
-  owner.letters.delete(oldest!);
-  owner.more += 1;
+  if (owner.letters.size > mostOfOne) {
+    const [oldest] = owner.letters.keys();
+    owner.letters.delete(oldest!);
+    owner.more += 1;
+  }
+  return undefined;
 }
 
 /** A letter as it is shown. */

@@ -100,7 +100,7 @@ export function registerDeadLetters(api: FastifyInstance, parts: DeadLetterParts
     const { ids, reason } = dropLetters.parse(body);
     return inTurn(async () => {
       await audit.write({ who: user.name, action: 'dead-letters-dropped', about: ids, why: reason });
-      return withBox(parts, (box) => handle(box, ids, handlingOf('dropped', user.name, reason), []));
+      return withBox(parts, (box) => handle(parts, box, ids, handlingOf('dropped', user.name, reason), []));
     });
   });
 }
@@ -140,7 +140,7 @@ function replay(
         : undefined;
     const handling = { ...handlingOf('replayed', who, reason), rejected, to, corrected: ready };
     const able = ids.filter((id) => !refused.some((one) => one.id === id));
-    return handle(box, able, handling, refused);
+    return handle(parts, box, able, handling, refused);
   });
 }
 
@@ -150,6 +150,7 @@ function handlingOf(action: DeadLetterAction, who: string, why: string): Handlin
 
 /** Does it, and says of each that was not done why. */
 async function handle(
+  { watch }: DeadLetterParts,
   box: DeadLetterBox,
   ids: readonly string[],
   handling: Handling,
@@ -163,6 +164,7 @@ async function handle(
       if (obstacle === undefined) continue;
       refused.push({ id: letter.id, sentence: obstacle.sentence + hints[obstacle.code] });
     }
+    watch.deadLetters.takeInHand(ids);
     try {
       await box.handle({ ids }, handling, ({ letter }) => done.push(letter.id));
     } catch (error) {
