@@ -267,7 +267,10 @@ export class Cluster implements Discardable {
     this.#sockets.add(entry);
     connection.once('close', () => this.#sockets.delete(entry));
     try {
-      await connection.connect(host, port);
+      const connecting = connection.connect(host, port);
+      // The library stops listening for errors when it has given up, and then we may still cut it.
+      (connection.socket as net.Socket | undefined)?.on('error', () => undefined);
+      await connecting;
     } catch (error) {
       this.#sockets.delete(entry);
       wire?.destroy();
