@@ -102,6 +102,18 @@ describe('what Kafka refuses', function () {
     }
   }
 
+  /** On a machine that is too busy to connect in time it is tried again. */
+  async function refusal(door: Door, connection: KafkaConnection): Promise<KafkaError> {
+    const deadline = performance.now() + 90_000;
+    for (;;) {
+      const error = await open(door, connection).then(
+        () => expect.fail(`it opens to ${door}`),
+        (failure: unknown) => failure as KafkaError,
+      );
+      if (error.code !== 'UNREACHABLE' || performance.now() > deadline) return error;
+    }
+  }
+
   before(async () => {
     const { cert: certificate, key } = authority.issue('broker');
     kafka = await BrokerUnderTest.start({ certificate, key, clientAuthorities: authority.ca, logins });
@@ -124,10 +136,7 @@ describe('what Kafka refuses', function () {
     for (const [name, connection] of Object.entries(await cases())) {
       for (const client of clients) {
         for (const door of doors) {
-          const refused = open(door, { ...connection, client }).then(
-            () => expect.fail(`${name} opens ${door}, by ${client}`),
-            (error: unknown) => error as KafkaError,
-          );
+          const refused = refusal(door, { ...connection, client });
           // It is looked at later.
           refused.catch(() => undefined);
           told.set(`${client} ${name} ${door}`, refused);
