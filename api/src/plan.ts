@@ -283,8 +283,6 @@ function planDeduplication(
     ...planned,
     config: {
       ...planned.config,
-      // By the brokers' clock: a worker's may be wrong.
-      'message.timestamp.type': 'LogAppendTime',
       'retention.ms': String(windowMs + longestStandstillMs),
       // Kafka deletes whole segments only.
       'segment.ms': String(Math.max(leastSegmentMs, Math.ceil(windowMs / 8))),
@@ -647,6 +645,9 @@ function topic(hub: Hub, name: string, partitions: number, largestMessage: numbe
     config: {
       'cleanup.policy': 'delete',
       'retention.ms': String(durationToMs(kafka.retention)),
+      // By the brokers' clock: by that of a worker which is in the past, Kafka would delete at once what is acknowledged;
+      // what comes from the future it would refuse.
+      'message.timestamp.type': 'LogAppendTime',
       'min.insync.replicas': String(minInsyncReplicas),
       'unclean.leader.election.enable': 'false',
       // The broker limits a whole batch. A mapping may make a message larger, and a dead letter has more headers.
