@@ -28,8 +28,14 @@ const plainly: KafkaProperties = { tls: null, sasl: null };
 export async function toldKafka(options: KafkaOptions): Promise<KafkaAccess | undefined> {
   const config = options.kafkaConfig ?? process.env['IHUB_KAFKA_CONFIG'];
   const { bootstrapServers, ...how } = config === undefined ? plainly : await readKafkaProperties(config);
-  const told = options.kafka ?? process.env['IHUB_KAFKA'] ?? bootstrapServers?.join(',');
-  if (told !== undefined) return { bootstrapServers: servers(told), ...how };
+  const places = {
+    '--kafka': options.kafka,
+    IHUB_KAFKA: process.env['IHUB_KAFKA'],
+    [`bootstrap.servers in ${config}`]: bootstrapServers?.join(','),
+  };
+  for (const [place, told] of Object.entries(places)) {
+    if (told !== undefined) return { bootstrapServers: servers(told, place), ...how };
+  }
   if (config === undefined) return undefined;
   throw new UsageError(`${config} does not name a Kafka: add bootstrap.servers=HOST:PORT, or give --kafka`);
 }
@@ -52,7 +58,7 @@ export async function knownKafka(options: KafkaOptions & { readonly data: string
   }
   const properties = join(data, propertiesFile);
   const { tls, sasl } = existsSync(properties) ? await readKafkaProperties(properties) : plainly;
-  return { bootstrapServers: servers(address), tls, sasl };
+  return { bootstrapServers: servers(address, join(data, addressFile)), tls, sasl };
 }
 
 /** Notes the Kafka of an `ihub up` in its data folder, for the commands that come after. */
@@ -63,11 +69,12 @@ export async function noteKafka(data: string, { bootstrapServers, ...how }: Kafk
   else await writeFile(properties, kafkaPropertiesText(how));
 }
 
-function servers(address: string): string[] {
+/** @param place where it is said, for people */
+function servers(address: string, place: string): string[] {
   const all = address.trim().split(',');
   const wrong = all.find((server) => !/^[^\s:,]+:\d{1,5}$/.test(server));
   if (wrong !== undefined) {
-    throw new UsageError(`"${wrong}" is no address of a Kafka: write HOST:PORT, as in localhost:9092`);
+    throw new UsageError(`${place} ${wrong}: write HOST:PORT, for example localhost:9092`);
   }
   return all;
 }
