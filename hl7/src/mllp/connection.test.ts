@@ -292,7 +292,8 @@ for (const transport of ['TCP', 'TLS'] as const)
           // Here the event loop is among its reads, so its next turn is the first that can see anything new.
           await connection.exchange(content, 5000);
           worker.postMessage('go');
-          expect(Atomics.wait(flag, 0, 0, 5000)).to.equal('ok');
+          // Not equal: the peer was quicker than this thread.
+          expect(Atomics.wait(flag, 0, 0, 60_000)).to.be.oneOf(['ok', 'not-equal']);
           expect(connection.usable).to.equal(true);
           expect(await connection.isUsable()).to.equal(false);
         });
