@@ -10,6 +10,7 @@ import {
 import type { AlarmOverride } from './api.js';
 import { ConsoleError } from './console-error.js';
 import { type OverrideStore, type OverrideSubject, subjectKey } from './override-store.js';
+import { turns } from './turns.js';
 
 /** Nobody may be silenced longer; what is to be so for good belongs into the resource. */
 export const mostOverrideMs = 30 * 86_400_000;
@@ -27,8 +28,7 @@ export class AlarmOverrides {
   readonly #store: OverrideStore;
   readonly #planned: () => readonly AlertSettings[];
   readonly #now: () => number;
-  /** One change at a time. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = turns();
 
   /** @param planned the settings as the plan has them now */
   constructor(store: OverrideStore, planned: () => readonly AlertSettings[], now: () => number = Date.now) {
@@ -53,7 +53,7 @@ export class AlarmOverrides {
   get list(): AlarmOverride[] {
     return this.settings
       .flatMap((one) =>
-        (one.kind === 'Hub' ? one.hubOverrides : one.overrides)
+        ownOverrides(one)
           .filter((override) => this.#holds(override))
           .map((override) => shownOf(one, override)),
       )
@@ -111,13 +111,12 @@ export class AlarmOverrides {
     subject: OverrideSubject,
     change: (present: readonly AlertOverride[]) => readonly AlertOverride[],
   ): Promise<void> {
-    const work = async (): Promise<void> => {
+    await this.#inTurn(async () => {
       const settings = this.#planned().find((one) => subjectKey(one) === subjectKey(subject));
       if (settings === undefined) {
         throw new ConsoleError('NOT_FOUND', `There is no ${subject.kind} ${subject.name}: see the overview.`);
       }
-      const planned = settings.kind === 'Hub' ? settings.hubOverrides : settings.overrides;
-      await this.#store.change(subject, planned, (present) => {
+      await this.#store.change(subject, ownOverrides(settings), (present) => {
         const next = change(present.filter((one) => this.#holds(one)));
         if (next.length > mostOfOne) {
           const sentence = `${subject.kind} ${subject.name} is silenced or tuned ${mostOfOne} times already: end some.`;
@@ -125,10 +124,7 @@ export class AlarmOverrides {
         }
         return next;
       });
-    };
-    const next = this.#last.then(work, work);
-    this.#last = next.catch(() => undefined);
-    await next;
+    });
   }
 
   #holds({ until }: AlertOverride): boolean {
@@ -148,6 +144,11 @@ export function thresholdsOf(alert: AlertName, limits: Readonly<Record<string, n
   const field = String(issue?.path[1] ?? 'limits');
   const sentence = `The limit "${field}" of ${alert} ${issue?.message ?? 'must be given'}.`;
   throw new ConsoleError('BAD_REQUEST', sentence);
+}
+
+/** Those that stand on the resource itself. */
+function ownOverrides({ kind, hubOverrides, overrides }: AlertSettings): readonly AlertOverride[] {
+  return kind === 'Hub' ? hubOverrides : overrides;
 }
 
 function shownOf({ kind, name }: OverrideSubject, override: AlertOverride): AlarmOverride {

@@ -26,6 +26,7 @@ import { ConsoleError } from './console-error.js';
 import { contentOf } from './content.js';
 import { describe } from './dead-letter-index.js';
 import { correctedLetter } from './letter-correction.js';
+import { turns } from './turns.js';
 import { mustBe } from './user.js';
 import type { Watch } from './watch.js';
 
@@ -47,6 +48,7 @@ const hints: Readonly<Record<Obstacle['code'], string>> = {
 
 export function registerDeadLetters(api: FastifyInstance, parts: DeadLetterParts): void {
   const { watch, audit } = parts;
+  // Two that claim the same topic would shut each other out.
   const inTurn = turns();
 
   api.get('/api/dead-letters', ({ query }): DeadLetters => {
@@ -233,16 +235,6 @@ async function inKafka<T>(
       'Kafka does not answer now, or somebody else works on the same letters. Look again what was done.';
     throw new ConsoleError('KAFKA_AWAY', sentence, { cause: error });
   }
-}
-
-/** One at a time: two that claim the same topic would shut each other out. */
-function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work, work);
-    last = next.catch(() => undefined);
-    return next;
-  };
 }
 
 function charsetOf({ watch }: DeadLetterParts, { description }: Letter): string | undefined {

@@ -117,11 +117,7 @@ function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | 
       </p>
       {override !== undefined && (
         <p class="notice">
-          {t(override.kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
-            time: moment(new Date(override.until)),
-            who: override.by,
-            why: override.why,
-          })}
+          <OverrideSentence override={override} />
         </p>
       )}
       {onOpen !== undefined && (
@@ -140,6 +136,16 @@ function AlarmEntry(props: { alarm: Alarm; onOpen: ((kind: Override) => void) | 
   );
 }
 
+/** Until when, by whom and why. */
+function OverrideSentence(props: {
+  override: Pick<AlarmOverride, 'kind' | 'until' | 'by' | 'why'>;
+}): JSX.Element {
+  const { t } = useLanguage();
+  const { kind, until, by, why } = props.override;
+  const time = moment(new Date(until));
+  return <>{t(kind === 'silence' ? 'silencedUntil' : 'tunedUntil', { time, who: by, why })}</>;
+}
+
 /** The alerts that it is of. */
 function named({ alerts }: AlarmOverride, all: string): JSX.Element {
   return alerts.length === 0 ? <span>{all}</span> : <code>{alerts.join(', ')}</code>;
@@ -149,7 +155,7 @@ function named({ alerts }: AlarmOverride, all: string): JSX.Element {
 function OverrideEntry(props: { override: AlarmOverride; onEnd: (() => void) | undefined }): JSX.Element {
   const { t } = useLanguage();
   const { override, onEnd } = props;
-  const { of, kind, alerts } = override;
+  const { of, alerts } = override;
   const what = alerts.length === 0 ? t('allAlerts') : alerts.join(', ');
   return (
     <li>
@@ -158,11 +164,7 @@ function OverrideEntry(props: { override: AlarmOverride; onEnd: (() => void) | u
         {named(override, t('allAlerts'))}
       </p>
       <p class="sentence">
-        {t(kind === 'silence' ? 'silencedUntil' : 'tunedUntil', {
-          time: moment(new Date(override.until)),
-          who: override.by,
-          why: override.why,
-        })}
+        <OverrideSentence override={override} />
       </p>
       {onEnd !== undefined && (
         <div class="row-actions">
