@@ -2,7 +2,7 @@ import type { Producer, Transaction } from 'kafkajs';
 import { again } from './again.js';
 import { type Client, openClient } from './client.js';
 import { fetchCommitted } from './committed-offsets.js';
-import { kafkajsMessages, kafkajsPartitions } from './kafkajs-writer.js';
+import { idempotentProducer, kafkajsMessages, kafkajsPartitions } from './kafkajs-writer.js';
 import type {
   ClaimedProducer,
   ClaimSettings,
@@ -10,7 +10,7 @@ import type {
   OpenTransaction,
   TransactionOffset,
 } from './kafka-client.js';
-import { alreadyParted, PartitionedRecords } from './partitioned-records.js';
+import { PartitionedRecords } from './partitioned-records.js';
 import { inBatches, type OutgoingRecord } from './record.js';
 
 /** How long an offset is tried to be made part of a transaction, in milliseconds. */
@@ -33,13 +33,9 @@ class KafkajsClaimedProducer implements ClaimedProducer {
       // A transaction that follows another at once is told to wait, for milliseconds; kafkajs would wait 300.
       retry: { initialRetryTime: 5, multiplier: 1.5, maxRetryTime: 1000, retries: 60 },
     });
-    this.#producer = this.#client.kafka.producer({
+    this.#producer = idempotentProducer(this.#client.kafka, {
       transactionalId,
       transactionTimeout: transactionTimeoutMs,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: alreadyParted,
     });
     this.#parted = new PartitionedRecords(kafkajsPartitions(this.#client.kafka));
   }

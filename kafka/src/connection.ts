@@ -1,4 +1,4 @@
-import type { SaslMechanism } from '@integration-hub/api';
+import type { KafkaLibrary, SaslMechanism } from '@integration-hub/api';
 
 export type { SaslMechanism };
 
@@ -56,7 +56,7 @@ export interface KafkaLogin {
 }
 
 /** The libraries that there are; see docs/kafka-clients.md. */
-export type KafkaClientName = 'kafkajs' | 'platformatic';
+export type KafkaClientName = KafkaLibrary;
 
 /** Is given what the Kafka client has to say. No record's key, value or header is ever among it. */
 export type KafkaLog = (

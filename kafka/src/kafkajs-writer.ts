@@ -1,4 +1,4 @@
-import type { Kafka, Message, Producer } from 'kafkajs';
+import type { Kafka, Message, Producer, ProducerConfig } from 'kafkajs';
 import { again } from './again.js';
 import { type Client, openClient, retryFor } from './client.js';
 import type { RecordWriter, WriterSettings } from './kafka-client.js';
@@ -12,6 +12,20 @@ import type { OutgoingRecord } from './record.js';
 
 /** How long a broker is asked again that fails for the moment, in milliseconds. */
 const ASK_FOR = 10_000;
+
+/** A producer by kafkajs whose records have been parted already; with `own` settings, one of transactions. */
+export function idempotentProducer(
+  kafka: Kafka,
+  own: Pick<ProducerConfig, 'transactionalId' | 'transactionTimeout'> = {},
+): Producer {
+  return kafka.producer({
+    ...own,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: alreadyParted,
+  });
+}
 
 /**
  * Stores records by kafkajs. It counts the records of a partition only when they succeed; so after a batch that was
@@ -28,12 +42,7 @@ export class KafkajsWriter implements RecordWriter {
   constructor({ retryForMs, ...settings }: WriterSettings) {
     this.#requestTimeoutMs = settings.requestTimeoutMs;
     this.#client = openClient({ ...settings, retry: retryFor(retryForMs) });
-    this.#producer = this.#client.kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: alreadyParted,
-    });
+    this.#producer = idempotentProducer(this.#client.kafka);
     this.#parted = new PartitionedRecords(kafkajsPartitions(this.#client.kafka));
   }
 
