@@ -9,8 +9,9 @@ import type { IncomingBatch } from './incoming-batch.js';
 import { KafkaError } from './kafka-error.js';
 import { SilentRelay } from './silent-relay.js';
 
-/** Kafka's number for requests of that kind. */
+/** Kafka's numbers for requests of that kind. */
 const HEARTBEAT = 12;
+const OFFSET_COMMIT = 8;
 
 /** Of the tests' consumers, in milliseconds. */
 const sessionTimeoutMs = 4_000;
@@ -237,6 +238,22 @@ describeEachClient('consuming batches', function (client) {
     await until('it has joined anew', () => held[0]!.lost.aborted);
   });
 
+  it('begins anew where no commit is taken though heartbeats are answered', async () => {
+    const topic = await kafka.topic();
+    await fill(topic, 0, 4);
+    const warnings: string[] = [];
+    const restore = refuseCommits(`group-of-${topic}`);
+    const taken: number[] = [];
+    try {
+      await consume(topic, taking(taken), { log: (_, message) => void warnings.push(message) });
+      await until('it begins anew', () => warnings.some((warning) => /though heartbeats are/.test(warning)));
+    } finally {
+      restore();
+    }
+    await until('a commit is taken', async () => (await committed(topic)) === 5n);
+    expect(taken.slice(-5)).to.deep.equal(range(0, 4));
+  });
+
   it('waits for a broker that does not have its offset yet, and never begins from the start again', async () => {
     const topic = await kafka.topic();
     await fill(topic, 0, 2);
@@ -434,4 +451,19 @@ async function suspendedWithHeartbeat(milliseconds: number): Promise<void> {
       return isWritten;
     };
   });
+}
+
+/** Has the commits of a group sent with another group's name, so that they are refused. @returns what ends that */
+function refuseCommits(groupId: string): () => void {
+  const prototype = net.Socket.prototype as unknown as Record<string, (...args: unknown[]) => boolean>;
+  const { write } = prototype;
+  prototype.write = function (this: net.Socket, ...args) {
+    const [bytes] = args;
+    if (Buffer.isBuffer(bytes) && bytes.length > 6 && bytes.readInt16BE(4) === OFFSET_COMMIT) {
+      const at = bytes.indexOf(groupId);
+      if (at >= 0) bytes.write('G', at);
+    }
+    return write!.apply(this, args);
+  };
+  return () => (prototype.write = write!);
 }

@@ -11,6 +11,7 @@ import {
   type KafkaClient,
   loadClient,
   type MemberEvents,
+  type Refusal,
 } from './kafka-client.js';
 import { KafkaError, unreachable } from './kafka-error.js';
 import { reasonIn, refusalIn } from './refusal.js';
@@ -51,6 +52,7 @@ const LEAVE_DEADLINE = 3_000;
 const BEATS_PER_SESSION = 10;
 /** After so many without a word from the group the client is taken for hung: by then Kafka has taken it for gone. */
 const MOST_SILENT_BEATS = 1.2 * BEATS_PER_SESSION;
+const SILENCE = 'nothing heard from the group for long';
 /** Kafka's errors that say that the group has moved on, or is about to. */
 const GROUP_HAS_MOVED_ON = new Set([
   'REBALANCE_IN_PROGRESS',
@@ -98,6 +100,8 @@ class GroupConsumer implements Consumer {
   /** The last heartbeat was answered so late that the answer may be from before this process was suspended. */
   #isDoubtful = false;
   #isActive = true;
+  /** When a commit was refused because the group has moved on, where none has succeeded since. */
+  #disownedAt: number | undefined;
   #stopped: Promise<void> | undefined;
   joined = false;
 
@@ -193,18 +197,32 @@ class GroupConsumer implements Consumer {
     this.#silentBeats = 0;
   }
 
+  /**
+   * A commit was refused because the group has moved on, and soon heartbeats will be. Where they go on being answered,
+   * the member would fetch what it can't commit for ever, for nothing has it join anew.
+   */
+  #disowned(): void {
+    this.#isRebalancing = true;
+    const now = performance.now();
+    this.#disownedAt ??= now;
+    if (now - this.#disownedAt < this.#sessionTimeoutMs || this.#isJoining || this.#stopped !== undefined)
+      return;
+    this.#beginAnew('no commit has been taken for a session, though heartbeats are');
+  }
+
   /** From here on the batches in hand are lost, and these partitions are this consumer's. */
   #beginGeneration(assigned: Record<string, number[]>): void {
     this.#generation += 1;
     this.#assigned = assigned;
+    this.#disownedAt = undefined;
     this.#lost.abort();
     this.#lost = new AbortController();
   }
 
   /** Discards the member, and joins the group with a new one. */
-  #beginAnew(): void {
+  #beginAnew(reason: string): void {
     const { log, groupId } = this.#options;
-    log?.('warn', 'nothing heard from the group for long: it is joined anew', { groupId });
+    log?.('warn', `${reason}: the group is joined anew`, { groupId });
     const former = this.#member;
     this.#member = this.#openMember();
     this.joined = false;
@@ -225,11 +243,11 @@ class GroupConsumer implements Consumer {
     if (this.#silentBeats < MOST_SILENT_BEATS || this.#stopped !== undefined) return;
     this.#silentBeats = 0;
     const member = this.#member;
-    if (!this.#isJoining) this.#beginAnew();
+    if (!this.#isJoining) this.#beginAnew(SILENCE);
     else {
       void this.#isGroupGathering().then((isGathering) => {
         if (!isGathering && this.#isJoining && member === this.#member && this.#stopped === undefined)
-          this.#beginAnew();
+          this.#beginAnew(SILENCE);
       });
     }
   }
@@ -369,13 +387,15 @@ class GroupConsumer implements Consumer {
           if (!isOurs()) throw new Error('the group has been joined anew');
           return fetched.commit(nextOffset, note);
         };
-        const isPassing = (error: object): boolean =>
-          (error as { retriable?: unknown }).retriable === true && !hasMovedOn(error);
+        const isPassing = (error: Refusal): boolean =>
+          // A coordinator that moves takes its groups with it, and their generations.
+          error.retriable === true && (error.type === 'NOT_COORDINATOR_FOR_GROUP' || !hasMovedOn(error));
         await again(this.#sessionTimeoutMs, commit, isPassing).catch((error: unknown) => {
-          if (isOurs() && hasMovedOn(error)) this.#isRebalancing = true;
+          if (isOurs() && hasMovedOn(error)) this.#disowned();
           const sentence = `The offset ${nextOffset} of partition ${partition} of ${topic} can't be committed: ${(error as Error).message}. What follows the last commit is done again, here or elsewhere.`;
           throw new KafkaError('BATCH_LOST', sentence, { cause: error });
         });
+        if (isOurs()) this.#disownedAt = undefined;
       },
       seek: (offset) => {
         isGivenUp = true;

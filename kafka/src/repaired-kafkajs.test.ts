@@ -174,4 +174,36 @@ describe('the repairs of kafkajs', function () {
       queue.destroy();
     }
   });
+
+  it('have commits go to the coordinator that there is, when the one that was found first is it no more', async () => {
+    const OffsetManager = createRequire(import.meta.url)('kafkajs/src/consumer/offsetManager') as new (
+      options: object,
+    ) => { commitOffsets(offsets: object): Promise<void> };
+    const topics = [{ topic: 'topic', partitions: [{ partition: 0, offset: '1' }] }];
+    const refusal = Object.assign(new Error('refused'), { type: 'NOT_COORDINATOR_FOR_GROUP' });
+    const taken: object[] = [];
+    const coordinator = (offsetCommit: (payload: object) => Promise<void>): object => {
+      return { isConnected: () => true, offsetCommit };
+    };
+    const now = coordinator((payload) => Promise.resolve(void taken.push(payload)));
+    const manager = new OffsetManager({
+      cluster: {
+        refreshMetadata: () => Promise.resolve(),
+        committedOffsets: () => ({}),
+        findGroupCoordinator: ({ groupId }: { groupId: string }) =>
+          groupId === 'group' ? Promise.resolve(now) : Promise.reject(new Error(groupId)),
+      },
+      coordinator: coordinator(() => Promise.reject(refusal)),
+      memberAssignment: { topic: [0] },
+      instrumentationEmitter: { emit: () => undefined },
+      groupId: 'group',
+      generationId: 7,
+      memberId: 'member',
+    });
+    const refused: unknown = await manager.commitOffsets({ topics }).catch((error: unknown) => error);
+    expect(refused, 'the first learns of it').to.equal(refusal);
+    await manager.commitOffsets({ topics });
+    const payload = { groupId: 'group', memberId: 'member', groupGenerationId: 7, topics };
+    expect(taken).to.deep.equal([payload]);
+  });
 });

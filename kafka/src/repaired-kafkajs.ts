@@ -1,5 +1,5 @@
 /**
- * kafkajs 2.2.4 with seven faults repaired. Nobody maintains it any more, so what must be right is put right here,
+ * kafkajs 2.2.4 with eight faults repaired. Nobody maintains it any more, so what must be right is put right here,
  * before it is loaded; everything in this package has kafkajs from here.
  */
 import { createRequire } from 'node:module';
@@ -15,6 +15,8 @@ const require = createRequire(import.meta.url);
 
 /** Longer than a session, in milliseconds. */
 const SYNC_TIMEOUT = 15_000;
+/** Kafka's number for the coordinator of a group. */
+const GROUP = 0;
 /** How long partitions are tried to be made part of a transaction, in milliseconds. */
 const TRANSACTION_DEADLINE = 10_000;
 
@@ -286,6 +288,31 @@ brokerPool.prototype.withBroker = async function <Answer>(ask: (one: AnyBroker) 
   const answer = await withBroker.call(this, (one) => ask(one).catch(noting));
   if (answer === null && refusal !== undefined) throw refusal;
   return answer as Answer | null;
+};
+
+interface OffsetManager {
+  readonly groupId: string;
+  readonly cluster: CoordinatorFinder;
+  coordinator: object;
+}
+
+const offsetManager = require('kafkajs/src/consumer/offsetManager') as {
+  prototype: { commitOffsets(this: OffsetManager, offsets: object): Promise<void> };
+};
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own object below
+const { commitOffsets } = offsetManager.prototype;
+// Fault 8: commits go to whoever was the coordinator when the group was joined. Where it has moved since, and an attempt
+// to join that failed has found the new one, heartbeats are answered, so that the group is not joined again, and no
+// commit is ever taken.
+offsetManager.prototype.commitOffsets = async function (offsets) {
+  try {
+    await commitOffsets.call(this, offsets);
+  } catch (error) {
+    const subject = { groupId: this.groupId, coordinatorType: GROUP };
+    // Where that fails too, the next commit is refused and asks again.
+    this.coordinator = await this.cluster.findGroupCoordinator(subject).catch(() => this.coordinator);
+    throw error;
+  }
 };
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
