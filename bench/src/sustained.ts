@@ -3,11 +3,14 @@
  * every process takes meanwhile.
  */
 import { Bed, type SectionSettings } from './road/bed.js';
+import { markEnds, measureHops } from './road/hops.js';
 import { cpuSeconds, residentMb } from './road/processes.js';
-import { type RoundFigures, runRound } from './road/round.js';
+import { type Percentiles, type RoundFigures, runRound } from './road/round.js';
 import type { Figure } from './figure.js';
 
 const sampleMs = 500;
+/** Of the road, by what Kafka says when each of a message's records came. */
+const PARTS = ['until stored', 'from there until transformed and sent', 'from there to the receiver'];
 
 /**
  * All figures of this section. As long again as the full load lasts, at most a minute, half of it is measured.
@@ -65,18 +68,32 @@ export function measureSustained(settings: SectionSettings): Promise<Figure[]> {
     for (const [name, mb] of most) figure(`${name}: most memory`, mb, 'MiB');
 
     onProgress('half of that');
-    const half = await runRound(road, load, receiver, {
-      round: 'h',
-      connections,
-      seconds: Math.min(seconds, 60),
-      perSecond: full.delivered / 2,
-      template,
-    });
+    const marks = await markEnds(bed.admin, road.topics);
+    let hops: Percentiles[] = [];
+    const half = await runRound(
+      road,
+      load,
+      receiver,
+      {
+        round: 'h',
+        connections,
+        seconds: Math.min(seconds, 60),
+        perSecond: full.delivered / 2,
+        template,
+      },
+      async (times) => {
+        hops = await measureHops(bed.admin, marks, times);
+      },
+    );
     const { p50, p99, p999 } = half.delivery;
     for (const [name, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
       figure(`half load: ${name} to the receiver`, value, 'ms');
     }
     figure('half load: p99 to the acknowledgement', half.acknowledgement.p99, 'ms');
+    PARTS.forEach((part, place) => {
+      for (const [name, value] of Object.entries(hops[place]!))
+        figure(`half load: ${part}, ${name.replace('p999', 'p99.9')}`, value, 'ms');
+    });
     return figures;
   });
 }

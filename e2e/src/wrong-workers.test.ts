@@ -57,6 +57,7 @@ describe('the ledger of the fault machine, with workers that are wrong', functio
         misbehaviour: { halfMessages: 0, unreadAcknowledgements: 0, repetitions: 0 },
         random: new Random(run),
         paceMs: 20,
+        mostAwaited: Infinity,
         ackTimeoutMs: 20_000,
       });
     const worker = hub.worker(stage);

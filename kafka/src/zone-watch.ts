@@ -9,12 +9,15 @@ import {
   decideZoneRedundancy,
   type LostZone,
   observeTopics,
+  type TopicRedundancy,
   withUnseenBrokers,
   type ZoneObservation,
 } from './zone-redundancy.js';
+import { wakeWaitingCommits } from './waiting-commits.js';
 
 /** Kafka's own topics, without which no group reads and no transaction ends. */
-const ownTopics = ['__consumer_offsets', '__transaction_state'];
+const offsetsTopic = '__consumer_offsets';
+const ownTopics = [offsetsTopic, '__transaction_state'];
 /** For so long after a change topics are looked at each time: one that was given up may still be made. */
 const doubtfulMs = 60_000;
 
@@ -148,6 +151,7 @@ export class ZoneWatch {
     this.#named = named;
     this.#isWhole = false;
     const changes = await this.#apply(decision.changes);
+    this.#wake(topics, decision.changes);
     this.#lookedAt = now;
     this.#isWhole = topics.every(({ current, wanted: value, partitions }) => {
       const inSync = partitions.every(({ replicas, inSync: copies }) => replicas.length === copies.length);
@@ -160,6 +164,17 @@ export class ZoneWatch {
     if (changes.size === 0) return [];
     this.#changedAt = performance.now();
     return this.#lines.ask((admin) => applyZoneRedundancy(admin, changes), changes.size);
+  }
+
+  /** Where what groups write needs fewer copies from here on, what they have written already does, too. */
+  #wake(topics: readonly TopicRedundancy[], changes: ReadonlyMap<string, number>): void {
+    const offsets = topics.find(({ name }) => name === offsetsTopic);
+    const topic = topics.find(({ name }) => !ownTopics.includes(name))?.name;
+    if (offsets === undefined || topic === undefined) return;
+    if ((changes.get(offsetsTopic) ?? offsets.current) >= offsets.current) return;
+    const { connection, log } = this.#options;
+    const { signal } = this.#stop;
+    void wakeWaitingCommits({ connection, partitions: offsets.partitions.length, topic, signal, log });
   }
 
   /** A broker tells its zone itself; one that has been seen need not be asked again, and may have gone meanwhile. */

@@ -31,6 +31,8 @@ export interface HubSettings {
 
 export interface HubRoad extends Road {
   readonly hub: LocalHub;
+  /** Those that a message goes through, in that order. */
+  readonly topics: readonly string[];
 }
 
 function shipped(name: string): string {
@@ -61,6 +63,7 @@ export async function startHub(settings: HubSettings): Promise<HubRoad> {
     name,
     port,
     hub,
+    topics: [`ihub.${namespace}.phw-to-mpi.received`, `ihub.${namespace}.mpi.outbound`],
     sumOf: (source) => mappedSum(messages.message(source, 1)),
     pids: () => hub.workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     stop: () => hub.stop(),

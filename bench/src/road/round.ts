@@ -46,12 +46,22 @@ export function percentiles(values: Float64Array): Percentiles {
 /** Without an arrival for so long, what is missing is taken for lost. */
 const patienceMs = 30_000;
 
-/** @throws Error where not every message arrived once, in order and right */
+/** When each message was due and when it arrived, by source. */
+export interface RoundTimes {
+  readonly sent: ReadonlyMap<string, Float64Array>;
+  readonly arrived: ReadonlyMap<string, Arrivals>;
+}
+
+/**
+ * @param onTimes is given the times of the round's messages, which nobody keeps
+ * @throws Error where not every message arrived once, in order and right
+ */
 export async function runRound(
   road: Road,
   load: Program,
   receiver: Program,
   order: Omit<LoadOrder, 'port'>,
+  onTimes?: (times: RoundTimes) => Promise<void>,
 ): Promise<RoundFigures> {
   const before = cpuSeconds(road.pids());
   const result = await load.ask<LoadResult>({ ...order, port: road.port });
@@ -65,6 +75,7 @@ export async function runRound(
   } catch (error) {
     throw new Error(`${road.name}, round ${order.round}: ${(error as Error).message}`, { cause: error });
   }
+  await onTimes?.({ sent: result.sent, arrived });
   let last = 0;
   const delivery: number[] = [];
   for (const [source, { numbers, at }] of arrived) {

@@ -29,17 +29,17 @@ export interface SenderOptions {
   readonly random: Random;
   /** Between one message and the next, in milliseconds. */
   readonly paceMs: number;
+  /**
+   * Acknowledged messages that have yet to arrive, beyond which no sender goes on: on a machine that is too slow for the
+   * load each fault would else begin with more to make up for than the one before.
+   */
+  readonly mostAwaited: number;
   /** After so long without an acknowledgement it closes the connection and sends the message again, elsewhere. */
   readonly ackTimeoutMs: number;
 }
 
 /** How much of what it should have sent meanwhile a sender makes good after waiting, in milliseconds. */
 const MOST_BEHIND = 1_000;
-/**
- * Acknowledged messages that have yet to arrive, beyond which no sender goes on: on a machine that is too slow for the
- * load each fault would else begin with more to make up for than the one before.
- */
-const MOST_AWAITED = 2_500;
 
 /**
  * A sending system: sends numbered messages one after another, and one that was not acknowledged again, until it is.
@@ -58,13 +58,13 @@ export class LoadSender {
 
   /** Sends until it is stopped, and may be run again; what is in hand then is sent to its acknowledgement. */
   async run(): Promise<void> {
-    const { name, ledger, template, expected, paceMs, misbehaviour, random } = this.#options;
+    const { name, ledger, template, expected, paceMs, mostAwaited, misbehaviour, random } = this.#options;
     // Not all begin at the same moment.
     let due = performance.now() + random.next() * paceMs;
     while (!this.#stopped) {
       due = Math.max(due, performance.now() - MOST_BEHIND);
       await sleep(Math.max(0, due - performance.now()));
-      while (ledger.awaitedCount > MOST_AWAITED) await sleep(100);
+      while (ledger.awaitedCount > mostAwaited) await sleep(100);
       due += paceMs;
       this.#number += 1;
       const controlId = `${name}-${this.#number}`;

@@ -20,8 +20,14 @@ const WANTED_IN_SYNC = 3;
 /** For how long a zone must have been lost before what must be in sync is lowered; its brokers' own time to be taken for gone comes before. */
 const LOWER_AFTER = 1_000;
 const LOOK_EVERY = 500;
-/** Of all messages, those of the flow in one order: one after another, each waits for its delivery and its commit. */
+/**
+ * Of all messages, those of the flow in one order: one after another, each waits for its delivery and its commit. With
+ * this many a second, or fewer, two cores keep up.
+ */
 const SHARE_IN_ONE_ORDER = 0.1;
+const MOST_IN_ONE_ORDER = 15;
+/** The load goes on while what it has sent in so many seconds has yet to arrive. */
+const SECONDS_AWAITED = 12;
 
 export interface TwoZoneHubOptions {
   /** Sending systems for each of the two flows. */
@@ -203,7 +209,8 @@ export class TwoZoneHub {
       ? samples.phw
       : Buffer.from(samples.paris.toString('latin1').replace('|550123^', `|${name}^`), 'latin1');
     const addresses = this.listeners.get(port)!;
-    const rate = options.rate * (isPhw ? SHARE_IN_ONE_ORDER : 1 - SHARE_IN_ONE_ORDER);
+    const inOneOrder = Math.min(options.rate * SHARE_IN_ONE_ORDER, MOST_IN_ONE_ORDER);
+    const rate = isPhw ? inOneOrder : options.rate - inOneOrder;
     return new LoadSender({
       name,
       // Half of them have the other zone nearest.
@@ -214,6 +221,7 @@ export class TwoZoneHub {
       misbehaviour: this.misbehaviour,
       random: new Random(options.seed + port * 100 + index),
       paceMs: (1_000 * options.sendersPerFlow) / rate,
+      mostAwaited: options.rate * SECONDS_AWAITED,
       ackTimeoutMs: 12_000,
     });
   }
