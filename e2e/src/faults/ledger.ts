@@ -38,6 +38,13 @@ interface Sent {
  * are named `<sender>-<number>`, with numbers that grow, and a sender's messages have one key. Control ids that were
  * never said to be sent are left out of account.
  */
+/** A time without an arrival. */
+export interface Gap {
+  readonly ms: number;
+  /** When it ended, ISO 8601; to find it in the logs. */
+  readonly until: string;
+}
+
 export class Ledger {
   readonly #messages = new Map<string, Sent>();
   readonly #highest = new Map<string, number>();
@@ -53,7 +60,7 @@ export class Ledger {
   /** Acknowledged and not arrived, and when each was acknowledged, the oldest first. */
   readonly #awaited = new Map<string, number>();
   #lastArrival = performance.now();
-  #longestGap = 0;
+  #longestGap: Gap = { ms: 0, until: '' };
 
   /** @param expected what must come out at the receiver, byte for byte */
   sending(controlId: string, expected: Buffer): void {
@@ -80,8 +87,7 @@ export class Ledger {
     const message = this.#messages.get(controlId);
     if (!message) return;
     const now = performance.now();
-    this.#longestGap = Math.max(this.#longestGap, now - this.#lastArrival);
-    this.#lastArrival = now;
+    this.#noteGap(now);
     this.#delivered += 1;
     message.arrivals.push(now);
     this.#awaited.delete(controlId);
@@ -97,12 +103,18 @@ export class Ledger {
     else this.#wrong.doubled.add(controlId);
   }
 
-  /** The longest time without an arrival since this was last asked, in milliseconds. */
-  takeLongestGap(): number {
-    const gap = Math.max(this.#longestGap, performance.now() - this.#lastArrival);
-    this.#longestGap = 0;
-    this.#lastArrival = performance.now();
-    return Math.round(gap);
+  /** The longest time without an arrival since this was last asked. */
+  takeLongestGap(): Gap {
+    this.#noteGap(performance.now());
+    const gap = this.#longestGap;
+    this.#longestGap = { ms: 0, until: '' };
+    return gap;
+  }
+
+  #noteGap(now: number): void {
+    const ms = Math.round(now - this.#lastArrival);
+    if (ms > this.#longestGap.ms) this.#longestGap = { ms, until: new Date().toISOString() };
+    this.#lastArrival = now;
   }
 
   get acknowledgedCount(): number {

@@ -12,6 +12,8 @@ export interface StepReport {
   readonly acknowledged: number;
   /** The longest time without an arrival at the receiver, in milliseconds, from the beginning of the fault until all was as before. */
   readonly longestGapMs: number;
+  /** When that ended, ISO 8601. */
+  readonly gapUntil: string;
   /** The gap that is allowed; null where the fault itself stops delivery, and where there was more than one. */
   readonly allowedGapMs: number | null;
   /** The longest time that a sender waited for its acknowledgement, trying again included, in milliseconds. */
@@ -148,11 +150,13 @@ async function step(hub: TwoZoneHub, faults: readonly Fault[], random: Random): 
   const seconds = Math.round((performance.now() - since) / 1000);
   const acknowledged = ledger.acknowledgedCount - acknowledgedBefore;
   if (acknowledged === 0 && seconds > LONG_STEP) hung ??= 'no message was acknowledged';
+  const gap = ledger.takeLongestGap();
   return {
     faults: faults.map(({ name }) => name),
     seconds,
     acknowledged,
-    longestGapMs: ledger.takeLongestGap(),
+    longestGapMs: gap.ms,
+    gapUntil: gap.until,
     allowedGapMs: faults.length > 1 ? null : (faults[0]?.longestGapMs ?? null),
     longestWaitMs: Math.max(...senders.map((sender) => sender.takeLongestWait())),
     ...(hung !== undefined && { hung }),
@@ -169,8 +173,8 @@ function isTooLong({ allowedGapMs, longestGapMs }: StepReport): boolean {
   return allowedGapMs !== null && longestGapMs > allowedGapMs;
 }
 
-function gapSentence({ faults, longestGapMs, allowedGapMs }: StepReport): string {
-  return `${faults.join(' + ')}: nothing was delivered for ${longestGapMs} ms, and ${allowedGapMs} ms are allowed`;
+function gapSentence({ faults, longestGapMs, gapUntil, allowedGapMs }: StepReport): string {
+  return `${faults.join(' + ')}: nothing was delivered for ${longestGapMs} ms until ${gapUntil}, and ${allowedGapMs} ms are allowed`;
 }
 
 /** @param arrivalsOf when a message arrived, in seconds of the run */

@@ -18,7 +18,7 @@ const { values } = parseArgs({
     mixed: { type: 'string', default: '5' },
     messages: { type: 'string', default: '0' },
     minutes: { type: 'string', default: '0' },
-    senders: { type: 'string', default: '20' },
+    senders: { type: 'string' },
     rate: { type: 'string', default: '200' },
     report: { type: 'string', default: 'faults-report.json' },
     'keep-logs': { type: 'boolean', default: false },
@@ -30,6 +30,8 @@ if (reason !== undefined) {
   console.log(`faults: not run: ${reason}`);
   process.exit(0);
 }
+/** Messages a second of a sending system, which is a patient, too: more wait for each other's delivery and commit. */
+const PACE = 5;
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const random = new Random(seed);
 const alone = values.fault === undefined ? FAULTS : values.fault.map(fault);
@@ -68,7 +70,7 @@ try {
       writeReport(soFar);
     },
     signal: ending.signal,
-    sendersPerFlow: Number(values.senders),
+    sendersPerFlow: Number(values.senders ?? Math.max(8, Number(values.rate) / PACE)),
     rate: Number(values.rate),
     keepLogs: values['keep-logs'],
     judgeGaps: !values['ignore-gaps'],
