@@ -89,6 +89,7 @@ describe('a flow that orders by a field', function () {
     expect(verdict).to.deep.include(nothingWrong);
     const inFlight = verdict.doubledInFlight.length - before;
     console.log(`      in flight and received twice: ${inFlight} of 3000, with ${connections} connections`);
-    expect(inFlight).to.be.at.most(kills * connections);
+    // What is acknowledged may still be being committed while the connections deliver what is next.
+    expect(inFlight).to.be.at.most(kills * 2 * connections);
   });
 });

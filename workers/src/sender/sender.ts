@@ -3,7 +3,7 @@
  * with one key go one after another: each is acknowledged by the receiver, and that is committed, before the next one
  * is sent. Messages with other keys go meanwhile, as far as there are connections, and one commit tells of several;
  * which of them are done is committed with the offset. So what may arrive twice after a crash is of each key only the
- * last message that was sent, and of few keys: as many as there are connections, or MOST_IN_FLIGHT if that is more.
+ * last message that was sent, and of few keys: twice as many as there are connections, or MOST_IN_FLIGHT if that is more.
  *
  * A message that can't be delivered holds back those with its key, no others; waiting is the topic's, not the heap's.
  */
@@ -35,7 +35,7 @@ const FETCH_INTERVAL = 100;
 /** A commit waits so long, in milliseconds, for deliveries that are under way, to tell of them as well. */
 const COMMIT_GATHERING = 2;
 
-/** Messages, each with another key, that may be on their way or acknowledged and not yet committed at once. */
+/** So many messages, each with another key, may always be on their way or acknowledged and not yet committed at once. */
 const MOST_IN_FLIGHT = 8;
 
 /** A partition's window, and the generation of the group that it is of. */
@@ -74,9 +74,9 @@ export class Sender implements Worker {
     const { connections } = configuration.mllp;
     this.#deliveries = Array.from({ length: connections }, () => new Delivery(configuration));
     this.#connections = new Pool(this.#deliveries);
-    this.#places = new Pool(
-      Array.from({ length: Math.max(connections, MOST_IN_FLIGHT) }, (_, place) => place),
-    );
+    // While what some connections have delivered is being committed, the connections deliver what is next.
+    const inFlight = Math.max(2 * connections, MOST_IN_FLIGHT);
+    this.#places = new Pool(Array.from({ length: inFlight }, (_, place) => place));
     this.#events = new Events(configuration, parts);
     this.#throttle = new Throttle(configuration.messagesPerMinute, () => this.#share());
     const { kafka, stage } = configuration;
