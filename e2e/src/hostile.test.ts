@@ -1,11 +1,11 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MllpConnection, readAcknowledgement } from '@integration-hub/hl7';
 import { expect } from 'chai';
 import { flows, samples } from './flows.js';
-import { type HostileStream, hostileStreams } from './hostile-corpus.js';
+import type { HostileOrder, Outcome, Outcomes } from './hostile-senders.js';
 import { numbered } from './hospital.js';
 import { HubUnderTest, until } from './hub-under-test.js';
 
@@ -24,8 +24,6 @@ interface RefusalLine {
   readonly reasonCode?: string;
   readonly more?: number;
 }
-
-type Outcome = 'refused' | 'acknowledged' | 'left' | 'hung';
 
 describe('a listener that is sent what it should not be', function () {
   this.timeout(600_000);
@@ -93,28 +91,33 @@ describe('a listener that is sent what it should not be', function () {
     const { pid } = hub.worker(listener);
     const alone = await sendGoodWhile('alone', () => sleep(3_000));
 
-    const streams = hostileStreams(seed, samples.phw, LIMIT, STREAMS);
-    const outcomes = new Map<Outcome, HostileStream[]>();
+    let outcomes: Outcomes = [];
     let mostMemory = 0;
     const watch = setInterval(() => (mostMemory = Math.max(mostMemory, residentMib(pid!))), 100);
     const beside = await sendGoodWhile('beside', async () => {
-      const waiting = [...streams];
-      const attack = async (): Promise<void> => {
-        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-          const outcome = await send(next, hub.port(2575));
-          outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), next]);
-        }
+      const order: HostileOrder = {
+        seed,
+        port: hub.port(2575),
+        limit: LIMIT,
+        streams: STREAMS,
+        atOnce: AT_ONCE,
       };
-      await Promise.all(Array.from({ length: AT_ONCE }, attack));
+      const senders = fork(new URL('hostile-senders.js', import.meta.url), [JSON.stringify(order)]);
+      const told = once(senders, 'message') as Promise<[Outcomes]>;
+      const [code] = (await once(senders, 'exit')) as [number | null];
+      expect(code).to.equal(0);
+      [outcomes] = await told;
     });
     clearInterval(watch);
 
-    const count = (outcome: Outcome): number => outcomes.get(outcome)?.length ?? 0;
+    const of = (outcome: Outcome): string[] =>
+      outcomes.filter((one) => one[1] === outcome).map(([kind]) => kind);
+    const count = (outcome: Outcome): number => of(outcome).length;
     const p99 = (times: number[]): number => times[Math.floor(times.length * 0.99)]!;
     console.log(
       `      (seed ${seed}: ${count('refused')} refused, ${count('acknowledged')} acknowledged, ${count('left')} left; ${beside.length} good ones, p99 ${Math.round(p99(beside))} ms, ${(p99(beside) / p99(alone)).toFixed(1)} times that alone; at most ${Math.round(mostMemory)} MiB)`,
     );
-    expect(outcomes.get('hung')?.map(({ kind }) => kind) ?? []).to.deep.equal([]);
+    expect(of('hung')).to.deep.equal([]);
     expect(count('refused')).to.be.greaterThan(STREAMS / 2);
     expect(beside.length).to.be.greaterThan(50);
     expect(mostMemory).to.be.lessThan(MEMORY);
@@ -141,37 +144,6 @@ function linesSoonAfter({ reasonCode, timestamp }: RefusalLine, lines: readonly 
     const at = Date.parse(line.timestamp);
     return line.reasonCode === reasonCode && at >= from && at < from + LOG_WINDOW;
   }).length;
-}
-
-/** Sends a stream, and waits for what becomes of it. */
-async function send({ chunks, pauseMs, then }: HostileStream, port: number): Promise<Outcome> {
-  const socket = connect(port, '127.0.0.1').setNoDelay();
-  let replies = 0;
-  socket.on('error', () => undefined);
-  socket.on('data', (bytes: Buffer) => {
-    for (const byte of bytes) if (byte === 0x1c) replies += 1;
-  });
-  await once(socket, 'connect');
-  const isOver = (): boolean => socket.destroyed || socket.readableEnded;
-  for (const chunk of chunks()) {
-    if (isOver()) break;
-    socket.write(chunk);
-    while (socket.writableNeedDrain && !isOver()) await sleep(1);
-    if (pauseMs > 0) await sleep(pauseMs);
-  }
-  if (then === 'end') socket.end();
-  if (then === 'reset') {
-    // What it has sent is to have arrived.
-    await sleep(20);
-    socket.resetAndDestroy();
-    return 'left';
-  }
-  const deadline = performance.now() + 60_000;
-  while (!isOver() && replies === 0 && performance.now() < deadline) await sleep(5);
-  const wasClosed = isOver();
-  socket.destroy();
-  if (replies > 0) return 'acknowledged';
-  return wasClosed ? 'refused' : 'hung';
 }
 
 /** The memory of a process that is not on disk, in MiB; 0 where it can't be told. */
