@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { KafkaClientName } from '@integration-hub/kafka';
 import { FAULTS, fault, type Fault } from './faults.js';
 import { lineOf, runFaults, type RunReport } from './machine.js';
 import { Random } from './random.js';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '0' },
     senders: { type: 'string' },
     rate: { type: 'string', default: '200' },
+    client: { type: 'string' },
     report: { type: 'string', default: 'faults-report.json' },
     'keep-logs': { type: 'boolean', default: false },
     'ignore-gaps': { type: 'boolean', default: false },
@@ -53,6 +55,12 @@ function writeReport(report: object): void {
   writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`);
 }
 
+function clientOf(name: string | undefined): KafkaClientName | undefined {
+  if (name === undefined || name === 'kafkajs' || name === 'platformatic') return name;
+  console.error(`faults: there is no client "${name}"; say --client kafkajs or --client platformatic`);
+  process.exit(2);
+}
+
 console.log(`faults: seed ${seed}`);
 const began = performance.now();
 let acknowledged = 0;
@@ -72,6 +80,7 @@ try {
     signal: ending.signal,
     sendersPerFlow: Number(values.senders ?? Math.max(8, Number(values.rate) / PACE)),
     rate: Number(values.rate),
+    client: clientOf(values.client),
     keepLogs: values['keep-logs'],
     judgeGaps: !values['ignore-gaps'],
     onProgress: (sentence) =>

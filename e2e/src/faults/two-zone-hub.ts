@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { plan, problemText, readResources, type Role, type Stage } from '@integration-hub/api';
 import { MockReceiver } from '@integration-hub/cli';
 import { Message } from '@integration-hub/hl7';
+import type { KafkaClientName } from '@integration-hub/kafka';
 import { flows, phwAsDelivered, samples } from '../flows.js';
 import { KafkaCluster } from './kafka-cluster.js';
 import { Ledger } from './ledger.js';
@@ -35,6 +36,8 @@ export interface TwoZoneHubOptions {
   /** Messages a second of all senders together, as long as nothing holds them up. */
   readonly rate: number;
   readonly seed: number;
+  /** The library that workers speak to Kafka with; default: that of hubs. */
+  readonly client?: KafkaClientName | undefined;
   /** How long the hub may take to be as before a fault; default 180,000 ms. */
   readonly patienceMs?: number;
   /** Other programs than ours for roles, to show the machine something that is wrong. */
@@ -125,7 +128,7 @@ export class TwoZoneHub {
     try {
       kafka = await KafkaCluster.start(network, join(directory, 'kafka'));
       options.onProgress('Kafka runs: 4 brokers and 3 controllers');
-      const { topics, stages } = planOf(kafka, network);
+      const { topics, stages } = planOf(kafka, network, options.client);
       const admin = await kafka.admin();
       await admin.ensureTopics(topics);
       await admin.close();
@@ -227,14 +230,18 @@ export class TwoZoneHub {
   }
 }
 
-function planOf(kafka: KafkaCluster, network: ZoneNetwork): ReturnType<typeof plan> {
+function planOf(
+  kafka: KafkaCluster,
+  network: ZoneNetwork,
+  client: KafkaClientName | undefined,
+): ReturnType<typeof plan> {
   const hub = `apiVersion: integrationhub.dev/v1alpha1
 kind: Hub
 metadata:
   name: two-zones
 spec:
   zones: [${ZONE_NAMES.join(', ')}]
-  kafka:
+  kafka:${client === undefined ? '' : `\n    client: ${client}`}
     bootstrapServers: [${kafka.bootstrapServers.map((server) => `'${server}'`).join(', ')}]
 `;
   const resources = flows({

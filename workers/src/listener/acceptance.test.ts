@@ -135,6 +135,14 @@ describe('acceptance by a schema set', () => {
     });
   }
 
+  it('says of segments of one name which it means', () => {
+    const judge = compileAcceptance(configuration, compileAnyValidation(schema));
+    const relatives = ['NK1|1', 'NK1|2||||||||today', 'NK1|3', 'NK1|4|||||||today'];
+    const { rejection } = judge(message((text) => text.replace('PV1', `${relatives.join('\r')}\rPV1`)));
+    const locations = rejection?.errors.map(({ location }) => location);
+    expect(locations).to.include.members(['NK1[2]-9', 'NK1[4]-8']);
+  });
+
   it('refuses a structure that the set does not have with AR', () => {
     const judge = compileAcceptance(configuration, compileAnyValidation(schema));
     const { rejection } = judge(message((text) => text.replace('ADT^A31^ADT_A05', 'ORU^R01^ORU_R01')));

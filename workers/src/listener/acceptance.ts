@@ -112,6 +112,7 @@ function invalid(message: Message, errors: readonly Finding[]): Rejection {
   const named = errors.slice(0, namedFindings).map((finding) => finding.message);
   if (errors.length > named.length) named.push(`and ${errors.length - named.length} more`);
   const unknown = errors[0]?.code === 'STRUCTURE_UNKNOWN';
+  const occurrences = occurrencesOf(message, errors);
   return {
     code: 'INVALID',
     reason: named.join('; '),
@@ -119,7 +120,7 @@ function invalid(message: Message, errors: readonly Finding[]): Rejection {
     errors: errors.map((finding) => ({
       code: conditionOf[finding.code],
       text: finding.message,
-      location: pathOf(message, finding),
+      location: pathOf(finding, occurrences),
     })),
   };
 }
@@ -141,11 +142,30 @@ const conditionOf: Readonly<Record<FindingCode, string>> = {
   UNEXPECTED_PARTS: '102',
 };
 
+/**
+ * Which of the segments of its name each segment is that findings are about, by its place, counted from 1. In one walk: a
+ * message may have a hundred thousand segments, and hundreds of findings.
+ */
+function occurrencesOf(message: Message, findings: readonly Finding[]): ReadonlyMap<number, number> {
+  const wanted = new Set(findings.map(({ segmentIndex }) => segmentIndex));
+  const counts = new Map<string, number>();
+  const occurrences = new Map<number, number>();
+  const last = Math.max(...wanted);
+  message.segments().every(({ name }, place) => {
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    if (wanted.has(place)) occurrences.set(place, count);
+    return place < last;
+  });
+  return occurrences;
+}
+
 /** Where a finding is, as a path: which of the segments of its name, and what of it. */
-function pathOf(message: Message, finding: Finding): string {
-  const { segment, segmentIndex, field, repetition, component, subcomponent } = finding;
-  const before = message.segments().slice(0, segmentIndex + 1);
-  const occurrence = Math.max(1, before.filter((view) => view.is(segment)).length);
+function pathOf(
+  { segment, segmentIndex, field, repetition, component, subcomponent }: Finding,
+  occurrences: ReadonlyMap<number, number>,
+): string {
+  const occurrence = occurrences.get(segmentIndex) ?? 1;
   let path = occurrence === 1 ? segment : `${segment}[${occurrence}]`;
   if (field === undefined) return path;
   path += `-${field}`;
