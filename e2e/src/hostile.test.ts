@@ -11,6 +11,8 @@ import { HubUnderTest, until } from './hub-under-test.js';
 
 const STREAMS = 600;
 const AT_ONCE = 16;
+/** Those who send good messages, one after another, so many milliseconds after each acknowledgement. */
+const [GOOD_SENDERS, PAUSE] = [16, 10];
 const LIMIT = 1_048_576;
 /** What a listener's container may take unless a Hub says otherwise, in MiB. */
 const MEMORY = 512;
@@ -51,7 +53,7 @@ describe('a listener that is sent what it should not be', function () {
       const reply = readAcknowledgement(await connection.exchange(numbered(samples.phw, controlId), 60_000));
       times.push(performance.now() - since);
       expect([reply.code, reply.controlId]).to.deep.equal(['AA', controlId]);
-      await sleep(20);
+      await sleep(PAUSE);
     }
     await connection.close();
     return times;
@@ -59,7 +61,7 @@ describe('a listener that is sent what it should not be', function () {
 
   async function sendGoodWhile(name: string, work: () => Promise<void>): Promise<number[]> {
     let isOver = false;
-    const senders = Array.from({ length: 4 }, (_, index) => sendGood(`${name}${index}`, () => !isOver));
+    const senders = Array.from({ length: GOOD_SENDERS }, (_, index) => sendGood(`${name}${index}`, () => !isOver));
     await Promise.race([work(), Promise.all(senders)]);
     isOver = true;
     return (await Promise.all(senders)).flat().sort((a, b) => a - b);
@@ -89,7 +91,7 @@ describe('a listener that is sent what it should not be', function () {
 
   it(`takes every good message beside ${STREAMS} hostile ones, and tells of each of these`, async () => {
     const { pid } = hub.worker(listener);
-    const alone = await sendGoodWhile('alone', () => sleep(3_000));
+    const alone = await sendGoodWhile('alone', () => sleep(6_000));
 
     let outcomes: Outcomes = [];
     let mostMemory = 0;
