@@ -3,6 +3,12 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { KafkaConnection } from './connection.js';
 
+/**
+ * After so long without a word, in milliseconds, the peer's kernel is asked each second whether it is there; a broker that has
+ * vanished with its zone is so noticed after 11 s, though nothing is asked of it.
+ */
+export const KEEP_ALIVE = 1_000;
+
 /** A connection to one broker. */
 export interface BrokerSocket {
   /** What is read from and written to. */
@@ -56,4 +62,12 @@ function reset(socket: net.Socket, wire: net.Socket, error: Error): void {
   wire.resetAndDestroy();
   if (socket === wire) socket.emit('error', error);
   else socket.destroy(error);
+}
+
+/** Tells when a connection fails, or its broker ends it; not when it is ended here. */
+export function noticeLoss(socket: net.Socket, onLost: () => void): void {
+  socket.once('error', onLost);
+  socket.once('end', () => {
+    if (!socket.writableEnded) onLost();
+  });
 }

@@ -1,5 +1,5 @@
 import type { Kafka, LogEntry, RetryOptions } from 'kafkajs';
-import { type BrokerSocket, openBrokerSocket } from './broker-socket.js';
+import { type BrokerSocket, KEEP_ALIVE, noticeLoss, openBrokerSocket } from './broker-socket.js';
 import type { KafkaConnection, KafkaLog } from './connection.js';
 import { forgetFailure, noteFailure } from './connection-failure.js';
 import { KafkaError } from './kafka-error.js';
@@ -15,6 +15,8 @@ export interface ClientSettings {
   retry?: RetryOptions;
   /** Whatever broker kafkajs asks, the first bootstrap server is asked in its place. */
   onlyBootstrap?: boolean;
+  /** Told when a connection has ended that was not ended here. */
+  onLost?: (() => void) | undefined;
 }
 
 /** A kafkajs client that can be done away with at once. */
@@ -81,7 +83,10 @@ export function openClient(settings: ClientSettings): Client {
         settings.onlyBootstrap === true ? addressOf(connection.bootstrapServers[0]!) : asked;
       const opened = openSocket(connection, { host, port }, onConnect);
       const { socket } = opened;
-      socket.setNoDelay(true).setKeepAlive(true, 60_000);
+      socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE);
+      noticeLoss(socket, () => {
+        if (!discarded) settings.onLost?.();
+      });
       sockets.add(opened);
       const address = `${host}:${port}`;
       lastHeard.delete(address);

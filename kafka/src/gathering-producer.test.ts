@@ -232,6 +232,21 @@ describeEachClient('the gathering producer', function (client) {
     expect(await kafka.values(topic)).to.deep.equal(['before', 'meanwhile']);
   });
 
+  it('connects anew when it has lost a connection with nothing to store, not when something comes', async () => {
+    const topic = await kafka.topic();
+    const producer = open();
+    await producer.produce(textRecord(topic, 'before'));
+    const rounds = producer.roundCount;
+    await kafka.broker.kill();
+    await kafka.broker.restart();
+    const deadline = performance.now() + 30_000;
+    const isBack = (): boolean => producer.roundCount > rounds && producer.inRoundMs === undefined;
+    while (!isBack() && performance.now() < deadline) await delay(50);
+    expect(isBack(), 'it has connected').to.equal(true);
+    await producer.produce(textRecord(topic, 'after'));
+    expect(await kafka.values(topic, 2)).to.deep.equal(['before', 'after']);
+  });
+
   it('gives up in time on a broker that hangs', async () => {
     const topic = await kafka.topic();
     const producer = open({ retryForMs: 1_500, requestTimeoutMs: 600 });

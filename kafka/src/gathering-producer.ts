@@ -197,10 +197,24 @@ export class GatheringProducer {
 
   async #connect(opened: (writer: RecordWriter) => void): Promise<RecordWriter> {
     const library = await loadClient(this.#options.connection);
-    const writer = library.openWriter(this.#options);
+    const writer = library.openWriter({ ...this.#options, onLost: () => void this.#renew(writer) });
     opened(writer);
     await writer.connect();
     return writer;
+  }
+
+  /**
+   * An idle writer has lost a connection: to another that knows who leads the partitions now. Else the next record would
+   * find that out, perhaps from brokers that are not there any more, and wait for each.
+   */
+  async #renew(lost: RecordWriter): Promise<void> {
+    const isPresent = (await this.#connected?.catch(() => undefined)) === lost;
+    if (!isPresent || this.#rounds !== undefined || this.#closed || lost.isDiscarded) return;
+    lost.discard();
+    this.#connected = undefined;
+    this.#rounds = this.#round([])
+      .catch(() => undefined)
+      .then(() => this.#runRounds());
   }
 
   async #store(writer: RecordWriter, part: PartitionRecords<Waiting>): Promise<void> {

@@ -25,6 +25,8 @@ export interface WriterSettings {
   connectionTimeoutMs: number;
   /** How long one write is tried for, in milliseconds. */
   retryForMs: number;
+  /** Told when a connection to a broker has failed, or was ended by it. */
+  onLost?: (() => void) | undefined;
 }
 
 /** Stores records: idempotently, acknowledged by all in-sync replicas. After an error it is of no more use. */

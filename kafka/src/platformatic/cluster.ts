@@ -8,6 +8,7 @@ import {
   ResponseError,
 } from '@platformatic/kafka';
 import { again } from '../again.js';
+import { KEEP_ALIVE, noticeLoss } from '../broker-socket.js';
 import { refuseLoginWithoutTls } from '../client.js';
 import type { KafkaConnection, KafkaLog, KafkaLogin, KafkaSasl } from '../connection.js';
 import { forgetFailure, noteFailure } from '../connection-failure.js';
@@ -22,6 +23,8 @@ export interface ClusterSettings {
   log?: KafkaLog | undefined;
   requestTimeoutMs?: number;
   connectionTimeoutMs?: number;
+  /** Told when a connection has ended that was not ended here. */
+  onLost?: (() => void) | undefined;
 }
 
 /** Where a broker is. */
@@ -278,7 +281,10 @@ export class Cluster implements Discardable {
       (connection.socket as net.Socket | undefined)?.destroy();
       throw error;
     }
-    connection.socket.setKeepAlive(true, 60_000);
+    connection.socket.setKeepAlive(true, KEEP_ALIVE);
+    noticeLoss(connection.socket, () => {
+      if (!this.isDiscarded) this.#settings.onLost?.();
+    });
     return connection;
   }
 }
