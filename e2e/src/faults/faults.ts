@@ -144,8 +144,11 @@ function killZone(zone: ZoneName): Fault {
       await network.cut(zone);
       const nodes = KAFKA_NODES.filter(({ place }) => place === zone);
       for (const { id } of nodes) kafka.signal(id, 'SIGKILL');
+      const ended = workers.filter((worker) => worker.zone === zone).map((worker) => worker.ended);
       for (const worker of workers) if (worker.zone === zone) worker.signal('SIGKILL');
+      await Promise.all(ended);
       return async () => {
+        await network.forgetConnections(zone);
         await network.heal(zone);
         await Promise.all(nodes.map(({ id }) => kafka.end(id, 'SIGKILL').then(() => kafka.startNode(id))));
       };

@@ -33,7 +33,7 @@ export type Ailment =
 export function reasonAgainstNetwork(): string | undefined {
   if (process.platform !== 'linux') return 'zones need network namespaces, which Linux only has';
   if (process.getuid?.() !== 0) return 'zones are network namespaces, and only root may make them';
-  const missing = ['ip', 'tc', 'nsenter', 'prlimit'].filter(
+  const missing = ['ip', 'ss', 'tc', 'nsenter', 'prlimit'].filter(
     (program) => !(process.env.PATH ?? '').split(':').some((folder) => existsSync(`${folder}/${program}`)),
   );
   return missing.length === 0 ? undefined : `zones need ${missing.join(' and ')} (iproute2, util-linux)`;
@@ -104,6 +104,15 @@ export class ZoneNetwork {
         this.#switch,
       );
     }
+  }
+
+  /**
+   * Ends every connection of a place without a word, as its kernels end with its power. Those of a dead process would else
+   * go on to send what it had written, as soon as somebody hears it.
+   */
+  async forgetConnections(place: Place): Promise<void> {
+    const [command, ...words] = this.within(place);
+    await run(command, [...words, 'ss', '--kill', '--tcp', 'state', 'connected']);
   }
 
   /** Puts the plug back, and ends what ails the link. */
