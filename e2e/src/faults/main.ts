@@ -20,7 +20,7 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '0' },
     minutes: { type: 'string', default: '0' },
     senders: { type: 'string' },
-    rate: { type: 'string', default: '200' },
+    rate: { type: 'string', default: '500' },
     client: { type: 'string' },
     report: { type: 'string', default: 'faults-report.json' },
     'keep-logs': { type: 'boolean', default: false },
