@@ -45,6 +45,7 @@ export async function wakeWaitingCommits({
   const topics = [{ name: topic, partitions: [offset] }];
   const groups = groupOfEach(partitions);
   let taken = 0;
+  let failure: Error | undefined;
   const commits = async (): Promise<void> => {
     for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
       const name = group;
@@ -55,16 +56,16 @@ export async function wakeWaitingCommits({
         taken += 1;
         await cluster.askCoordinator(GROUP, name, deleteGroupsV2.api, [[name]]);
       } catch (error) {
-        if (signal.aborted) return;
-        log?.('warn', 'Kafka was not made to look again at what its groups wait for', {
-          group: name,
-          error: (error as Error).message,
-        });
+        failure ??= error as Error;
       }
     }
   };
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, commits));
+    if (failure !== undefined && !signal.aborted) {
+      const sentence = 'Kafka was not made to look again at all that its groups wait for; some may wait longer';
+      log?.('warn', sentence, { partitions, taken, error: failure.message });
+    }
     return taken;
   } finally {
     signal.removeEventListener('abort', discard);

@@ -113,6 +113,7 @@ export class CompiledValidator {
       const type =
         step === undefined ? this.structure.segments.get(name) : this.automaton.places[place]!.type;
       at = this.#fields(name, type, at + 3);
+      if (this.#findings?.areComplete === true) return;
     }
     if (this.automaton.mayEnd(place)) return;
     for (const missing of this.automaton.missingAtEnd(place)) {

@@ -71,6 +71,9 @@ export class Findings {
   /** Whether the message has a segment of a name after a position. */
   readonly later: (name: string, position: number) => boolean;
   #error = false;
+  /** Of the segments that have been counted, in the message's order, and how many of each name there were. */
+  readonly #occurrences: number[] = [];
+  readonly #counts = new Map<string, number>();
 
   constructor(
     private readonly message: Message,
@@ -122,9 +125,7 @@ export class Findings {
   ): void {
     if (this.#full(severity)) return;
     const segment = this.#nameOf(segmentIndex);
-    const before = this.message.segments().slice(0, segmentIndex + 1);
-    const occurrence = before.filter((each) => each.is(segment)).length;
-    const message = `${pathOf(segment, occurrence, place)}: ${text}`;
+    const message = `${pathOf(segment, this.#occurrenceOf(segmentIndex), place)}: ${text}`;
     this.#add({ severity, code, segment, segmentIndex, ...place, expected, message });
   }
 
@@ -134,9 +135,26 @@ export class Findings {
     this.field('error', 'VALUE_MISSING', segmentIndex, place, expected, `empty: expected ${expected}`);
   }
 
+  /** Whether none that comes would be kept. */
+  get areComplete(): boolean {
+    return this.#full('error');
+  }
+
   /** Whether no more findings are kept: the first error always is. */
   #full(severity: Severity): boolean {
     return this.list.length >= MOST_FINDINGS && (severity === 'warning' || this.#error);
+  }
+
+  /** Which of the segments of its name it is, from 1; of a message's many segments none is looked at twice. */
+  #occurrenceOf(index: number): number {
+    const segments = this.message.segments();
+    for (let next = this.#occurrences.length; next <= index; next += 1) {
+      const { name } = segments[next]!;
+      const count = (this.#counts.get(name) ?? 0) + 1;
+      this.#counts.set(name, count);
+      this.#occurrences.push(count);
+    }
+    return this.#occurrences[index]!;
   }
 
   #add(finding: Finding): void {
