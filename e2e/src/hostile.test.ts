@@ -61,7 +61,9 @@ describe('a listener that is sent what it should not be', function () {
 
   async function sendGoodWhile(name: string, work: () => Promise<void>): Promise<number[]> {
     let isOver = false;
-    const senders = Array.from({ length: GOOD_SENDERS }, (_, index) => sendGood(`${name}${index}`, () => !isOver));
+    const senders = Array.from({ length: GOOD_SENDERS }, (_, index) =>
+      sendGood(`${name}${index}`, () => !isOver),
+    );
     await Promise.race([work(), Promise.all(senders)]);
     isOver = true;
     return (await Promise.all(senders)).flat().sort((a, b) => a - b);

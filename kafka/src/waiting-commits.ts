@@ -63,7 +63,8 @@ export async function wakeWaitingCommits({
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, commits));
     if (failure !== undefined && !signal.aborted) {
-      const sentence = 'Kafka was not made to look again at all that its groups wait for; some may wait longer';
+      const sentence =
+        'Kafka was not made to look again at all that its groups wait for; some may wait longer';
       log?.('warn', sentence, { partitions, taken, error: failure.message });
     }
     return taken;
