@@ -15,6 +15,8 @@ export interface HostileOrder {
   readonly limit: number;
   readonly streams: number;
   readonly atOnce: number;
+  /** Between the end of one stream and the next of the same sender. */
+  readonly betweenMs: number;
 }
 
 export type Outcome = 'refused' | 'acknowledged' | 'left' | 'hung';
@@ -53,12 +55,14 @@ async function send({ chunks, pauseMs, then }: HostileStream, port: number): Pro
   return wasClosed ? 'refused' : 'hung';
 }
 
-const { seed, port, limit, streams, atOnce } = JSON.parse(process.argv[2]!) as HostileOrder;
+const { seed, port, limit, streams, atOnce, betweenMs } = JSON.parse(process.argv[2]!) as HostileOrder;
 const waiting = hostileStreams(seed, samples.phw, limit, streams);
 const outcomes: [string, Outcome][] = [];
 async function attack(): Promise<void> {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     outcomes.push([next.kind, await send(next, port)]);
+    await sleep(betweenMs);
+  }
 }
 await Promise.all(Array.from({ length: atOnce }, attack));
 process.send!(outcomes satisfies Outcomes, () => process.disconnect());

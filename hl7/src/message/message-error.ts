@@ -3,6 +3,7 @@ export type MessageErrorCode =
   | 'NOT_HL7'
   | 'BAD_SEPARATORS'
   | 'BAD_SEGMENT'
+  | 'TOO_MANY_SEGMENTS'
   | 'UNSUPPORTED_CHARSET'
   | 'BAD_CHARSET_CONTENT'
   | 'UNENCODABLE_TEXT'

@@ -10,6 +10,8 @@ export interface ParseOptions {
   readonly defaultCharset?: string | undefined;
   /** Name of a character set to read the message in, whatever its MSH-18 says. */
   readonly charset?: string | undefined;
+  /** The most segments that a message may have; any number unless given. */
+  readonly mostSegments?: number | undefined;
 }
 
 /**
@@ -42,7 +44,8 @@ export class Message {
    * Checks a message and finds its segments. Segments may end with CR, LF or CRLF, mixed; empty ones are ignored.
    *
    * @param bytes one message without MLLP framing; kept, not copied
-   * @throws MessageError NOT_HL7, BAD_SEPARATORS, BAD_SEGMENT, UNSUPPORTED_CHARSET or BAD_CHARSET_CONTENT
+   * @throws MessageError NOT_HL7, BAD_SEPARATORS, BAD_SEGMENT, TOO_MANY_SEGMENTS, UNSUPPORTED_CHARSET or
+   *   BAD_CHARSET_CONTENT
    */
   static parse(bytes: Buffer, options: ParseOptions = {}): Message {
     const raw = bytes.toString('latin1');
@@ -54,7 +57,7 @@ export class Message {
     }
     const view = raw.includes('\n') ? raw.replace(/\r?\n/g, '\r') : raw;
     const separators = readSeparators(part(view, '\r', 1));
-    const segments = findSegments(view, separators);
+    const segments = findSegments(view, separators, options.mostSegments ?? Infinity);
     const charset = charsetOf(segments[0]!, separators, options);
     const invalid = charset.firstInvalid(bytes);
     if (invalid !== -1) {
@@ -253,13 +256,19 @@ function isFirst({ repetition = 1, component = 1, subcomponent = 1 }: Path): boo
 }
 
 /** Finds and checks the segments of a view in which every segment ends with CR. */
-function findSegments(view: string, separators: Separators): SegmentView[] {
+function findSegments(view: string, separators: Separators, most: number): SegmentView[] {
   const segments: SegmentView[] = [];
   for (let start = 0, end; start < view.length; start = end + 1) {
     end = view.indexOf('\r', start);
     if (end === -1) end = view.length;
     if (end === start) continue;
     const number = segments.length + 1;
+    if (number > most) {
+      throw new MessageError(
+        'TOO_MANY_SEGMENTS',
+        `The message has more than ${most.toLocaleString('en')} segments: send it as several messages`,
+      );
+    }
     if (!startsWithName(view, start) || (end > start + 3 && view[start + 3] !== separators.field)) {
       throw new MessageError(
         'BAD_SEGMENT',

@@ -135,6 +135,15 @@ describe('acceptance by a schema set', () => {
     });
   }
 
+  it('refuses a message of more segments than anybody means', () => {
+    const judge = compileAcceptance(configuration, undefined);
+    const many = (count: number): Buffer => message((text) => `${text}${'NTE|1\r'.repeat(count)}`);
+    expect(judge(many(20_000)).rejection).to.equal(undefined);
+    const { rejection } = judge(many(25_000));
+    expect(rejection).to.include({ code: 'TOO_MANY_SEGMENTS', acknowledgement: 'AE' });
+    expect(rejection?.reason).to.include('25,000');
+  });
+
   it('says of segments of one name which it means', () => {
     const judge = compileAcceptance(configuration, compileAnyValidation(schema));
     const relatives = ['NK1|1', 'NK1|2||||||||today', 'NK1|3', 'NK1|4|||||||today'];
