@@ -13,5 +13,6 @@ export * from './message/message-error.js';
 export * from './message/message.js';
 export * from './message/path.js';
 export * from './message/segment.js';
+export * from './message/segment-occurrences.js';
 export type { Separators } from './message/separators.js';
 export * from './acknowledgement.js';

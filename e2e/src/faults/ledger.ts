@@ -33,11 +33,6 @@ interface Sent {
   readonly arrivals: number[];
 }
 
-/**
- * Compares what was acknowledged to senders with what the receiver got; both are told to it as they happen. Messages
- * are named `<sender>-<number>`, with numbers that grow, and a sender's messages have one key. Control ids that were
- * never said to be sent are left out of account.
- */
 /** A time without an arrival. */
 export interface Gap {
   readonly ms: number;
@@ -45,6 +40,11 @@ export interface Gap {
   readonly until: string;
 }
 
+/**
+ * Compares what was acknowledged to senders with what the receiver got; both are told to it as they happen. Messages
+ * are named `<sender>-<number>`, with numbers that grow, and a sender's messages have one key. Control ids that were
+ * never said to be sent are left out of account.
+ */
 export class Ledger {
   readonly #messages = new Map<string, Sent>();
   readonly #highest = new Map<string, number>();

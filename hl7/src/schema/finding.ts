@@ -1,3 +1,4 @@
+import { SegmentOccurrences } from '../message/segment-occurrences.js';
 import type { Message } from '../message/message.js';
 import { laterSegments } from './automaton.js';
 
@@ -71,9 +72,7 @@ export class Findings {
   /** Whether the message has a segment of a name after a position. */
   readonly later: (name: string, position: number) => boolean;
   #error = false;
-  /** Of the segments that have been counted, in the message's order, and how many of each name there were. */
-  readonly #occurrences: number[] = [];
-  readonly #counts = new Map<string, number>();
+  #occurrences: SegmentOccurrences | undefined;
 
   constructor(
     private readonly message: Message,
@@ -125,7 +124,9 @@ export class Findings {
   ): void {
     if (this.#full(severity)) return;
     const segment = this.#nameOf(segmentIndex);
-    const message = `${pathOf(segment, this.#occurrenceOf(segmentIndex), place)}: ${text}`;
+    this.#occurrences ??= new SegmentOccurrences(this.message);
+    const occurrence = this.#occurrences.upTo(segment, segmentIndex);
+    const message = `${pathOf(segment, occurrence, place)}: ${text}`;
     this.#add({ severity, code, segment, segmentIndex, ...place, expected, message });
   }
 
@@ -143,18 +144,6 @@ export class Findings {
   /** Whether no more findings are kept: the first error always is. */
   #full(severity: Severity): boolean {
     return this.list.length >= MOST_FINDINGS && (severity === 'warning' || this.#error);
-  }
-
-  /** Which of the segments of its name it is, from 1; of a message's many segments none is looked at twice. */
-  #occurrenceOf(index: number): number {
-    const segments = this.message.segments();
-    for (let next = this.#occurrences.length; next <= index; next += 1) {
-      const { name } = segments[next]!;
-      const count = (this.#counts.get(name) ?? 0) + 1;
-      this.#counts.set(name, count);
-      this.#occurrences.push(count);
-    }
-    return this.#occurrences[index]!;
   }
 
   #add(finding: Finding): void {

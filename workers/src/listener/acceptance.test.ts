@@ -150,6 +150,9 @@ describe('acceptance by a schema set', () => {
     const { rejection } = judge(message((text) => text.replace('PV1', `${relatives.join('\r')}\rPV1`)));
     const locations = rejection?.errors.map(({ location }) => location);
     expect(locations).to.include.members(['NK1[2]-9', 'NK1[4]-8']);
+
+    const withoutVisit = message((text) => text.replace(/PV1.*\r/, 'NK1|1\rNK1|2\rNK1|3\r'));
+    expect(judge(withoutVisit).rejection?.errors.map(({ location }) => location)).to.deep.equal(['PV1']);
   });
 
   it('refuses a structure that the set does not have with AR', () => {

@@ -1,7 +1,7 @@
 /** The checks that a listener makes of a message before it stores it, in the order of mission and flow. */
 import type { ListenerConfiguration } from '@integration-hub/api';
 import { compileCondition, ConditionError } from '@integration-hub/hl7/conditions';
-import { Message, MessageError, type ErrorReport } from '@integration-hub/hl7/messages';
+import { Message, MessageError, SegmentOccurrences, type ErrorReport } from '@integration-hub/hl7/messages';
 import type { Finding, FindingCode } from '@integration-hub/hl7/validation';
 import type { Validation } from './validation.js';
 
@@ -118,7 +118,7 @@ function invalid(message: Message, errors: readonly Finding[]): Rejection {
   const named = errors.slice(0, namedFindings).map((finding) => finding.message);
   if (errors.length > named.length) named.push(`and ${errors.length - named.length} more`);
   const unknown = errors[0]?.code === 'STRUCTURE_UNKNOWN';
-  const occurrences = occurrencesOf(message, errors);
+  const occurrences = new SegmentOccurrences(message);
   return {
     code: 'INVALID',
     reason: named.join('; '),
@@ -148,30 +148,13 @@ const conditionOf: Readonly<Record<FindingCode, string>> = {
   UNEXPECTED_PARTS: '102',
 };
 
-/**
- * Which of the segments of its name each segment is that findings are about, by its place, counted from 1. In one walk: a
- * message may have a hundred thousand segments, and hundreds of findings.
- */
-function occurrencesOf(message: Message, findings: readonly Finding[]): ReadonlyMap<number, number> {
-  const wanted = new Set(findings.map(({ segmentIndex }) => segmentIndex));
-  const counts = new Map<string, number>();
-  const occurrences = new Map<number, number>();
-  const last = Math.max(...wanted);
-  message.segments().every(({ name }, place) => {
-    const count = (counts.get(name) ?? 0) + 1;
-    counts.set(name, count);
-    if (wanted.has(place)) occurrences.set(place, count);
-    return place < last;
-  });
-  return occurrences;
-}
-
 /** Where a finding is, as a path: which of the segments of its name, and what of it. */
 function pathOf(
   { segment, segmentIndex, field, repetition, component, subcomponent }: Finding,
-  occurrences: ReadonlyMap<number, number>,
+  occurrences: SegmentOccurrences,
 ): string {
-  const occurrence = occurrences.get(segmentIndex) ?? 1;
+  // One that is missing is named with the place after which it is.
+  const occurrence = Math.max(1, occurrences.upTo(segment, segmentIndex));
   let path = occurrence === 1 ? segment : `${segment}[${occurrence}]`;
   if (field === undefined) return path;
   path += `-${field}`;
