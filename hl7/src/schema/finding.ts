@@ -125,8 +125,7 @@ export class Findings {
     if (this.#full(severity)) return;
     const segment = this.#nameOf(segmentIndex);
     this.#occurrences ??= new SegmentOccurrences(this.message);
-    const occurrence = this.#occurrences.upTo(segment, segmentIndex);
-    const message = `${pathOf(segment, occurrence, place)}: ${text}`;
+    const message = `${this.#occurrences.pathOf({ segment, segmentIndex, ...place })}: ${text}`;
     this.#add({ severity, code, segment, segmentIndex, ...place, expected, message });
   }
 
@@ -164,17 +163,6 @@ const WHOLE_SEGMENT = {
   component: undefined,
   subcomponent: undefined,
 } as const;
-
-/** A path as parsePath reads it, with no more than is needed: `PID-7`, `OBX[2]-5[3].1`. */
-function pathOf(segment: string, occurrence: number, place: FieldPlace): string {
-  let path = segment;
-  if (occurrence > 1) path += `[${occurrence}]`;
-  path += `-${place.field}`;
-  if (place.repetition > 1) path += `[${place.repetition}]`;
-  if (place.component !== undefined) path += `.${place.component}`;
-  if (place.subcomponent !== undefined) path += `.${place.subcomponent}`;
-  return path;
-}
 
 /** What a text looks like, without showing it: `8 digits`, `empty`, `12 characters: letters, digits and blanks`. */
 export function shapeOf(text: string): string {

@@ -126,7 +126,7 @@ function invalid(message: Message, errors: readonly Finding[]): Rejection {
     errors: errors.map((finding) => ({
       code: conditionOf[finding.code],
       text: finding.message,
-      location: pathOf(finding, occurrences),
+      location: occurrences.pathOf(finding),
     })),
   };
 }
@@ -147,19 +147,3 @@ const conditionOf: Readonly<Record<FindingCode, string>> = {
   BEYOND_DEFINITION: '102',
   UNEXPECTED_PARTS: '102',
 };
-
-/** Where a finding is, as a path: which of the segments of its name, and what of it. */
-function pathOf(
-  { segment, segmentIndex, field, repetition, component, subcomponent }: Finding,
-  occurrences: SegmentOccurrences,
-): string {
-  // One that is missing is named with the place after which it is.
-  const occurrence = Math.max(1, occurrences.upTo(segment, segmentIndex));
-  let path = occurrence === 1 ? segment : `${segment}[${occurrence}]`;
-  if (field === undefined) return path;
-  path += `-${field}`;
-  if (repetition !== undefined && repetition > 1) path += `[${repetition}]`;
-  if (component !== undefined) path += `.${component}`;
-  if (component !== undefined && subcomponent !== undefined) path += `.${subcomponent}`;
-  return path;
-}
