@@ -215,6 +215,27 @@ describe('the road of a message, on a real Kafka', function () {
     expect(readDeadLetterReason(letter!.headers)).to.include({ truncated: true });
   });
 
+  it('does not read on what is too large, however much comes', async () => {
+    const socket = connect({ port: parisPort, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    socket.resume();
+    // That it ends by a reset is right.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write('\x0bMSH|^~\\&|');
+    const piece = Buffer.alloc(65_536, 'x');
+    const goOn = (): void => {
+      while (!socket.destroyed && socket.write(piece));
+    };
+    socket.on('drain', goOn);
+    goOn();
+    let taken = 0;
+    const watch = setInterval(() => (taken = socket.bytesWritten - socket.writableLength), 10);
+    await closed;
+    clearInterval(watch);
+    // What the kernel keeps for both sides comes on top of what is allowed.
+    expect(taken).to.be.within(1_048_576, 24 * 1_048_576);
+  });
+
   it('closes a connection that begins with anything but a start block', async () => {
     const { socket, received, closed } = await raw(parisPort);
     socket.write('GET / HTTP/1.1\r\n\r\n');

@@ -68,6 +68,7 @@ export class ListenerConnection implements FrameSink {
   readonly #abandon = new AbortController();
   /** Set when nothing more is taken from this connection. */
   #closing = false;
+  #isTooLarge = false;
   #frameSince: number | undefined;
   #unreadableSince: number | undefined;
 
@@ -313,7 +314,10 @@ export class ListenerConnection implements FrameSink {
     metrics.framingViolations.inc({ flow: configuration.flow, code });
     const { remoteAddress } = this.#socket;
     refusals.refused(code, `connection closed: ${message}`, { peer: remoteAddress });
-    if (code === 'TOO_LARGE') this.#socket.pause(); // No need to take in the rest of it.
+    if (code === 'TOO_LARGE') {
+      this.#isTooLarge = true;
+      this.#socket.pause();
+    }
     const correlationId = randomUUID();
     const span = this.#service.traces.begin(correlationId, 'receive', 'server');
     const unanswered: Unanswered = { since: performance.now(), span, reply: undefined };
@@ -403,13 +407,16 @@ export class ListenerConnection implements FrameSink {
 
   /**
    * Ends our side and reads on without taking anything, until the peer ends its own: to close with bytes unread
-   * would reset the connection, and the peer could lose the acknowledgements it has not read yet.
+   * would reset the connection, and the peer could lose the acknowledgements it has not read yet. What is too large is
+   * not read on, but left for as long: else all its bytes would pass through this process, and perhaps without end.
    */
   #close(): void {
     this.#socket.removeAllListeners('data');
-    this.#socket.on('data', () => undefined);
     this.#socket.end();
-    this.#socket.resume();
+    if (!this.#isTooLarge) {
+      this.#socket.on('data', () => undefined);
+      this.#socket.resume();
+    }
     setTimeout(() => this.#socket.destroy(), lingerMs).unref();
   }
 }
