@@ -174,7 +174,13 @@ export class ZoneWatch {
     if ((changes.get(offsetsTopic) ?? offsets.current) >= offsets.current) return;
     const { connection, log } = this.#options;
     const { signal } = this.#stop;
-    void wakeWaitingCommits({ connection, partitions: offsets.partitions.length, topic, signal, log });
+    const { length: partitions } = offsets.partitions;
+    wakeWaitingCommits({ connection, partitions, topic, signal, log }).catch((error: unknown) => {
+      const { message } = error as Error;
+      log?.('warn', 'What groups wait for could not be written anew; some may wait longer', {
+        error: message,
+      });
+    });
   }
 
   /** A broker tells its zone itself; one that has been seen need not be asked again, and may have gone meanwhile. */
