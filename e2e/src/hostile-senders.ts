@@ -1,11 +1,13 @@
 /**
  * Hostile senders, as a process of their own, so that what they take to make their streams is not taken from those whose
- * times are measured. Its argument is a `HostileOrder` as JSON; it tells its parent the outcomes, and ends.
+ * times are measured. Its argument is a `HostileOrder` as JSON. It tells its parent that its streams are made, waits for a
+ * word to begin, tells the outcomes, and ends.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { samples } from './flows.js';
+import { Random } from './faults/random.js';
 import { type HostileStream, hostileStreams } from './hostile-corpus.js';
 
 export interface HostileOrder {
@@ -15,7 +17,7 @@ export interface HostileOrder {
   readonly limit: number;
   readonly streams: number;
   readonly atOnce: number;
-  /** Between the end of one stream and the next of the same sender. */
+  /** Between the end of one stream and the next of the same sender, half as long or half as long again by chance. */
   readonly betweenMs: number;
 }
 
@@ -57,12 +59,17 @@ async function send({ chunks, pauseMs, then }: HostileStream, port: number): Pro
 
 const { seed, port, limit, streams, atOnce, betweenMs } = JSON.parse(process.argv[2]!) as HostileOrder;
 const waiting = hostileStreams(seed, samples.phw, limit, streams);
+const pace = new Random(seed);
 const outcomes: [string, Outcome][] = [];
-async function attack(): Promise<void> {
+async function attack(index: number): Promise<void> {
+  await sleep((index / atOnce) * betweenMs);
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     outcomes.push([next.kind, await send(next, port)]);
-    await sleep(betweenMs);
+    // Else those that once waited for the same come all at once from then on.
+    await sleep((0.5 + pace.next()) * betweenMs);
   }
 }
-await Promise.all(Array.from({ length: atOnce }, attack));
+process.send!('ready');
+await once(process, 'message');
+await Promise.all(Array.from({ length: atOnce }, (_, index) => attack(index)));
 process.send!(outcomes satisfies Outcomes, () => process.disconnect());

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,8 +11,8 @@ import { HubUnderTest, until } from './hub-under-test.js';
 
 const STREAMS = 600;
 const AT_ONCE = 16;
-/** Between the end of one stream and the next of the same hostile sender, in milliseconds: some 50 streams a second of all. */
-const BETWEEN = 200;
+/** Between the end of one stream and the next of the same hostile sender, in milliseconds: some ten streams a second of all. */
+const BETWEEN = 1_500;
 /** Those who send good messages, one after another, so many milliseconds after each acknowledgement. */
 const [GOOD_SENDERS, PAUSE] = [16, 10];
 const LIMIT = 1_048_576;
@@ -34,12 +34,26 @@ describe('a listener that is sent what it should not be', function () {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   const listener = 'phw-to-mpi-listener';
   let hub: HubUnderTest;
+  let senders: ChildProcess;
 
   before(async () => {
     const manifests = flows().replace(/mllp:(\s+)port: 2575/, 'mllp:$1frameTimeout: 3s$1port: 2575');
     hub = await HubUnderTest.start({ manifests });
+    const order: HostileOrder = {
+      seed,
+      port: hub.port(2575),
+      limit: LIMIT,
+      streams: STREAMS,
+      atOnce: AT_ONCE,
+      betweenMs: BETWEEN,
+    };
+    senders = fork(new URL('hostile-senders.js', import.meta.url), [JSON.stringify(order)]);
+    await once(senders, 'message');
   });
-  after(() => hub.stop());
+  after(async () => {
+    senders.kill();
+    await hub.stop();
+  });
 
   /** Sends good messages one after another until it is told to stop; gives the times they took, in milliseconds. */
   async function sendGood(name: string, goesOn: () => boolean): Promise<number[]> {
@@ -102,16 +116,8 @@ describe('a listener that is sent what it should not be', function () {
     let mostMemory = 0;
     const watch = setInterval(() => (mostMemory = Math.max(mostMemory, residentMib(pid!))), 100);
     const beside = await sendGoodWhile('beside', async () => {
-      const order: HostileOrder = {
-        seed,
-        port: hub.port(2575),
-        limit: LIMIT,
-        streams: STREAMS,
-        atOnce: AT_ONCE,
-        betweenMs: BETWEEN,
-      };
-      const senders = fork(new URL('hostile-senders.js', import.meta.url), [JSON.stringify(order)]);
       const told = once(senders, 'message') as Promise<[Outcomes]>;
+      senders.send('begin');
       const [code] = (await once(senders, 'exit')) as [number | null];
       expect(code).to.equal(0);
       [outcomes] = await told;
