@@ -1,6 +1,6 @@
 /**
- * The whole road for as long as is asked for, ours alone: full load first, then half of what it delivered, with what
- * every process takes meanwhile.
+ * The whole road for as long as is asked for, ours alone: full load first, with what every process takes meanwhile; then half
+ * of what it delivered, and steady loads.
  */
 import { Bed, type SectionSettings } from './road/bed.js';
 import { markEnds, measureHops } from './road/hops.js';
@@ -9,11 +9,13 @@ import { type Percentiles, type RoundFigures, runRound } from './road/round.js';
 import type { Figure } from './figure.js';
 
 const sampleMs = 500;
+/** Messages a second that are measured beside half of what the road can do: half of the goal, and the documented need. */
+const STEADY = [2_500, 200];
 /** Of the road, by what Kafka says when each of a message's records came. */
 const PARTS = ['until stored', 'from there until transformed and sent', 'from there to the receiver'];
 
 /**
- * All figures of this section. As long again as the full load lasts, at most a minute, half of it is measured.
+ * All figures of this section. Each lower load lasts as long as the full one, at most a minute.
  *
  * @throws Error where a message is lost, doubled, reordered or altered
  */
@@ -67,35 +69,30 @@ export function measureSustained(settings: SectionSettings): Promise<Figure[]> {
     }
     for (const [name, mb] of most) figure(`${name}: most memory`, mb, 'MiB');
 
-    onProgress('half of that');
-    const marks = await markEnds(bed.admin, road.topics);
-    let hops: Percentiles[] = [];
-    const half = await runRound(
-      road,
-      load,
-      receiver,
-      {
-        round: 'h',
-        connections,
-        seconds: Math.min(seconds, 60),
-        perSecond: full.delivered / 2,
-        template,
-      },
-      async (times) => {
+    const loads: [name: string, perSecond: number][] = [
+      ['half load', full.delivered / 2],
+      ...STEADY.map((perSecond): [string, number] => [`${perSecond.toLocaleString('en')}/s`, perSecond]),
+    ];
+    for (const [index, [name, perSecond]] of loads.entries()) {
+      onProgress(`${name}: ${Math.round(perSecond)}/s`);
+      const marks = await markEnds(bed.admin, road.topics);
+      let hops: Percentiles[] = [];
+      const order = { round: `h${index}`, connections, seconds: Math.min(seconds, 60), perSecond, template };
+      const found = await runRound(road, load, receiver, order, async (times) => {
         hops = await measureHops(bed.admin, marks, times);
-      },
-    );
-    const { p50, p99, p999 } = half.delivery;
-    for (const [name, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
-      figure(`half load: ${name} to the receiver`, value, 'ms');
+      });
+      const { p50, p99, p999 } = found.delivery;
+      for (const [share, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
+        figure(`${name}: ${share} to the receiver`, value, 'ms');
+      }
+      figure(`${name}: p99 to the acknowledgement`, found.acknowledgement.p99, 'ms');
+      PARTS.forEach((part, place) => {
+        const hop = hops[place]!;
+        figure(`${name}: ${part}, p50`, hop.p50, 'ms');
+        figure(`${name}: ${part}, p99`, hop.p99, 'ms');
+        figure(`${name}: ${part}, p99.9`, hop.p999, 'ms');
+      });
     }
-    figure('half load: p99 to the acknowledgement', half.acknowledgement.p99, 'ms');
-    PARTS.forEach((part, place) => {
-      const hop = hops[place]!;
-      figure(`half load: ${part}, p50`, hop.p50, 'ms');
-      figure(`half load: ${part}, p99`, hop.p99, 'ms');
-      figure(`half load: ${part}, p99.9`, hop.p999, 'ms');
-    });
     return figures;
   });
 }

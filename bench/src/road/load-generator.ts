@@ -32,6 +32,9 @@ export interface LoadResult {
   readonly ended: number;
 }
 
+/** A server that leaves a message without an answer for so long is not waited for any more. */
+const ANSWER_WITHIN_MS = 60_000;
+
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** One source: sends until the time is over, and ends with the last acknowledgement. */
@@ -66,6 +69,11 @@ class Source {
     await once(this.#socket, 'connect');
     this.#socket.on('data', (chunk) => this.#decoder.push(chunk, this));
     this.#socket.on('error', (error) => this.#ended.reject(error));
+    this.#socket.setTimeout(ANSWER_WITHIN_MS, () => {
+      const waited = `${ANSWER_WITHIN_MS / 1_000} s`;
+      this.#ended.reject(new Error(`${this.#name}: a message was not acknowledged within ${waited}`));
+      this.#socket.destroy();
+    });
     this.#socket.on('close', () => this.#ended.reject(new Error(`${this.#name}: the connection was closed`)));
     this.#sendWhenDue();
     await this.#ended.promise;
