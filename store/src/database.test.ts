@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { TestAuthority } from '../../hl7/dist/mllp/test-authority.js';
 import type { ArchiveError } from './archive-error.js';
-import { openDatabase, told } from './database.js';
+import { inTransaction, openDatabase, told } from './database.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 
 describe('the connection to PostgreSQL', function () {
@@ -64,6 +64,23 @@ describe('the connection to PostgreSQL', function () {
     expect(await speaksTls(other.ca))
       .to.include(`PostgreSQL at 127.0.0.1:${postgres.port}`)
       .and.include('not of an authority in ca.crt');
+  });
+
+  it('throws that the database is away where a connection breaks in a transaction', async () => {
+    const { port, user, database } = postgres;
+    const address = { host: '127.0.0.1', port, user, password, database, applicationName: 'test' };
+    const [pool, another] = [openDatabase(address), openDatabase(address)];
+    pools.push(pool, another);
+    const broken = inTransaction(pool, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const closed = new Promise((resolve) => client.once('end', resolve));
+      await another.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+      // Between two questions: pg says it by an event, which ends the process where nobody listens.
+      await closed;
+      await client.query('SELECT 1');
+    });
+    expect(await broken.catch((error: unknown) => error)).to.have.property('code', 'DATABASE_AWAY');
+    expect(await inTransaction(pool, () => Promise.resolve('again'))).to.equal('again');
   });
 
   it('says that the certificate is for another name, and that there is no TLS', async () => {

@@ -36,8 +36,9 @@ export function openDatabase(address: DatabaseAddress): pg.Pool {
     query_timeout: ANSWER_MS,
     keepAlive: true,
   });
-  // The next query finds out, and says so.
+  // The next query finds out, and says so. Of a connection that is in use the pool does not tell: it tells itself.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
