@@ -128,6 +128,7 @@ describe('The message store', function () {
     };
     const archivist = hub.workers.find(({ stage }) => stage.role === 'archivist')!;
     const told = (): Promise<string> => readFile(archivist.logFile, 'utf8');
+    const { pid } = archivist;
     await send(30);
     await until(
       'the archivist has found that the database is away',
@@ -139,6 +140,7 @@ describe('The message store', function () {
       30_000,
     );
     await until('it goes on', async () => (await told()).includes('archiving goes on'), 60_000);
+    expect(archivist.pid, 'the archivist outlives its database').to.equal(pid);
     const sending = send(100);
     kill(archivist.pid!);
     await sleep(200);

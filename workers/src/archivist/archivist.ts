@@ -94,7 +94,7 @@ export class Archivist implements Worker {
         return true;
       } catch (error) {
         if (error instanceof ArchiveError && error.code === 'DATABASE_AWAY') {
-          await this.#databaseGone(error, archive);
+          this.#databaseGone(error, archive);
         }
         this.#parts.log.warn('a MessageReplay can’t be taken at present', {
           replay: request.id,
@@ -145,7 +145,7 @@ export class Archivist implements Worker {
         if (error instanceof ArchiveError && error.code === 'DATABASE_REFUSES') {
           return this.#writeParts(batch, steps, error);
         }
-        await this.#databaseGone(error, archive);
+        this.#databaseGone(error, archive);
         await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       }
     }
@@ -202,13 +202,13 @@ export class Archivist implements Worker {
       this.#databaseBack();
       return opened;
     } catch (error) {
-      await this.#databaseGone(error, archive);
+      this.#databaseGone(error, archive);
       throw error;
     }
   }
 
   /** The next try opens it anew: name and password may be others by then. */
-  async #databaseGone(error: unknown, archive: Promise<Archive>): Promise<void> {
+  #databaseGone(error: unknown, archive: Promise<Archive>): void {
     if (!this.#databaseAway) {
       // Of our own errors, and of a file that isn't there, the text is safe.
       const isTold = error instanceof ArchiveError || (error as { syscall?: unknown }).syscall === 'open';
@@ -220,8 +220,9 @@ export class Archivist implements Worker {
       });
     }
     this.#databaseAway = true;
-    // Another batch may have opened it anew meanwhile.
-    if (this.#archive === archive) await this.#closeArchive();
+    // Another batch may have opened it anew meanwhile. Closing takes as long as the slowest question to a database that
+    // does not answer any more: nobody waits for that.
+    if (this.#archive === archive) void this.#closeArchive();
   }
 
   #databaseBack(): void {
@@ -246,7 +247,7 @@ export class Archivist implements Worker {
       if (gone.length > 0) this.#parts.log.info('days are dropped from the archive', { days: gone });
       this.#databaseBack();
     } catch (error) {
-      await this.#databaseGone(error, archive);
+      this.#databaseGone(error, archive);
     }
   }
 }
