@@ -59,7 +59,7 @@ export interface TransactionOffset {
   nextOffset: bigint;
 }
 
-/** One transaction; after an error its producer is of no more use. */
+/** One transaction; after an error its producer is of no more use. Records and offset may be sent side by side. */
 export interface OpenTransaction {
   /** Sends records, in the order in which they are to be stored. */
   send(records: readonly OutgoingRecord[]): Promise<void>;

@@ -35,6 +35,21 @@ describe('a transaction’s coordinators', () => {
     expect(asked).to.deep.equal(['id', 'group']);
   });
 
+  it('are asked for once by steps that go side by side', async () => {
+    const both = (): Promise<void[]> =>
+      Promise.all([
+        known.step(async () => {
+          await find();
+          await find(group);
+        }),
+        known.step(() => find()),
+      ]);
+    await known.step(() => find());
+    await both();
+    await both();
+    expect(asked).to.deep.equal(['id', 'group']);
+  });
+
   it('are asked for again when the connection is gone', async () => {
     await known.step(() => find());
     connected = false;

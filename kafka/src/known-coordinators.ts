@@ -27,7 +27,7 @@ export class KnownCoordinators {
   readonly cluster: CoordinatorFinder;
   readonly #cluster: CoordinatorFinder;
   readonly #known = new Map<string, Coordinator>();
-  /** Of which one was asked in the present step. */
+  /** Of which one was asked since the last step began; of steps side by side each begins by asking for one. */
   readonly #asked = new Set<string>();
 
   constructor(cluster: CoordinatorFinder) {

@@ -124,8 +124,8 @@ export class PartitionTransactions {
       claim.batch = batch;
       const { topic, partition } = batch;
       const transaction = await claim.producer.begin();
-      await transaction.send(records);
-      await transaction.sendOffset({ groupId: this.#options.groupId, topic, partition, nextOffset });
+      const offset = { groupId: this.#options.groupId, topic, partition, nextOffset };
+      await Promise.all([transaction.send(records), transaction.sendOffset(offset)]);
       await transaction.commit();
       claim.position = nextOffset;
     } finally {
