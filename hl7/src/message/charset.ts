@@ -41,13 +41,20 @@ const utf8: Charset = {
   },
 };
 
+/** A set of which the first 128 characters are those of ASCII. */
 function singleByte(name: string): Charset {
-  const characters = iconv.decode(Buffer.from(Uint8Array.from({ length: 256 }, (_, byte) => byte)), name);
+  // Made when it is first needed: iconv-lite keeps 64 KiB for each set that it has been asked for.
+  let characters: string | undefined;
+  const isInvalid = (byte: number): boolean => {
+    characters ??= iconv.decode(Buffer.from(Uint8Array.from({ length: 256 }, (_, each) => each)), name);
+    return characters[byte] === '\ufffd';
+  };
   return {
     name,
-    firstInvalid: (bytes) => (isAscii(bytes) ? -1 : bytes.findIndex((byte) => characters[byte] === '\ufffd')),
+    firstInvalid: (bytes) => (isAscii(bytes) ? -1 : bytes.findIndex(isInvalid)),
     decode: (latin1) => (NOT_ASCII.test(latin1) ? iconv.decode(Buffer.from(latin1, 'latin1'), name) : latin1),
     encode(text) {
+      if (!BEYOND_ASCII.test(text)) return text;
       const bytes = iconv.encode(text, name);
       return iconv.decode(bytes, name) === text ? bytes.toString('latin1') : undefined;
     },
