@@ -11,7 +11,7 @@ RUN npm ci --no-fund --no-audit && npm run build && npx --no-install node e2e/di
 # Nothing but Node with its libraries and what it runs: no shell, no package manager.
 FROM scratch
 COPY --from=build /image /
-ENV PATH=/usr/local/bin NODE_ENV=production MALLOC_ARENA_MAX=2
+ENV PATH=/usr/local/bin NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 USER 65532:65532
 WORKDIR /app
 ENTRYPOINT ["node"]

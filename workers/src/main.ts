@@ -123,11 +123,20 @@ async function run(configuration: WorkerConfiguration, log: Log): Promise<void> 
   process.on('unhandledRejection', onFatal);
 
   const ports = await health.start(configuration.health);
-  // No message waits yet. What only loading and compiling needed is a fifth of the process, and would stay.
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // No message waits yet.
+  giveBack();
   await worker.start();
+  giveBack();
   log.info('started', ports);
   process.send?.({ started: true, ...ports });
+}
+
+/** Gives back what only loading and compiling needed: it is a fifth of the process, and would stay. */
+function giveBack(): void {
+  // What was compiled and is not run any more is thrown away when it has been seen so a few times.
+  for (let times = 0; times < 3; times += 1) {
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  }
 }
 
 /** Ends the process once the log is written. */
