@@ -40,6 +40,11 @@ export function measureSustained(settings: SectionSettings): Promise<Figure[]> {
     ]);
     const figures: Figure[] = [];
     const figure = (name: string, value: number, unit: string): number => figures.push({ name, value, unit });
+    const latency = (name: string, { p50, p99, p999 }: Percentiles): void => {
+      for (const [share, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
+        figure(`${name}, ${share}`, value, 'ms');
+      }
+    };
     const most = new Map<string, number>();
     const sample = (): void => {
       for (const [name, pid] of processes) most.set(name, Math.max(most.get(name) ?? 0, residentMb(pid)));
@@ -81,17 +86,9 @@ export function measureSustained(settings: SectionSettings): Promise<Figure[]> {
       const found = await runRound(road, load, receiver, order, async (times) => {
         hops = await measureHops(bed.admin, marks, times);
       });
-      const { p50, p99, p999 } = found.delivery;
-      for (const [share, value] of Object.entries({ p50, p99, 'p99.9': p999 })) {
-        figure(`${name}: ${share} to the receiver`, value, 'ms');
-      }
-      figure(`${name}: p99 to the acknowledgement`, found.acknowledgement.p99, 'ms');
-      PARTS.forEach((part, place) => {
-        const hop = hops[place]!;
-        figure(`${name}: ${part}, p50`, hop.p50, 'ms');
-        figure(`${name}: ${part}, p99`, hop.p99, 'ms');
-        figure(`${name}: ${part}, p99.9`, hop.p999, 'ms');
-      });
+      latency(`${name}: to the receiver`, found.delivery);
+      latency(`${name}: to the acknowledgement`, found.acknowledgement);
+      PARTS.forEach((part, place) => latency(`${name}: ${part}`, hops[place]!));
     }
     return figures;
   });

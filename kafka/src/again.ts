@@ -14,7 +14,7 @@ export async function again<T>(
   isPassing: (error: Refusal) => boolean = ({ retriable }) => retriable === true,
 ): Promise<T> {
   const deadline = performance.now() + milliseconds;
-  for (let pauseMs = 5; ; pauseMs = Math.min(100, pauseMs * 2)) {
+  for (let pauseMs = 1; ; pauseMs = Math.min(100, pauseMs * 2)) {
     try {
       return await work();
     } catch (error) {
