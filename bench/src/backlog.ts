@@ -9,7 +9,7 @@ import type { TopicAdmin } from '@integration-hub/kafka';
 import type { WorkerProcess } from '@integration-hub/cli';
 import { Bed, type SectionSettings } from './road/bed.js';
 import type { HubRoad } from './road/hub.js';
-import type { ProduceOrder } from './road/gathered-producer.js';
+import type { ProduceOrder } from './road/callers.js';
 import type { LoadOrder, LoadResult } from './road/load-generator.js';
 import type { Program } from './road/program.js';
 import type { Arrivals } from './road/receiver.js';

@@ -1,11 +1,12 @@
 /**
  * The listener alone: from the socket to Kafka and back, with validation, at several numbers of connections. Beside
- * it what its Kafka client stores of the same records without a listener, and a bare echo of the same frames.
+ * it what its Kafka client, and kafkajs as it is published, store of the same records without a listener, and a bare echo
+ * of the same frames.
  */
 import { receivedTopic } from '@integration-hub/api';
 import type { TopicAdmin } from '@integration-hub/kafka';
 import { Bed, type SectionSettings } from './road/bed.js';
-import type { ProduceOrder } from './road/gathered-producer.js';
+import type { ProduceOrder } from './road/callers.js';
 import type { LoadOrder, LoadResult } from './road/load-generator.js';
 import { readNumbered, Template } from './road/numbered-message.js';
 import { residentMb } from './road/processes.js';
@@ -19,6 +20,8 @@ const connectionCounts = [1, 10, 100, 1_000] as const;
 interface Rates {
   readonly ours: number;
   readonly gathered: number;
+  /** By kafkajs as it is published. */
+  readonly published: number;
   readonly echo: number;
 }
 
@@ -102,10 +105,11 @@ async function measure(
   template: Buffer,
 ): Promise<Map<number, Rates[]>> {
   const { kafka, admin } = bed;
-  const ceiling = 'bench-gathered';
-  await admin.ensureTopics([{ name: ceiling, partitions: 1, replicationFactor: 1, config: {} }]);
+  const ceilings = ['bench-gathered', 'bench-published'] as const;
+  const shape = { partitions: 1, replicationFactor: 1, config: {} };
+  await admin.ensureTopics(ceilings.map((name) => ({ name, ...shape })));
   const load = await bed.program('load-generator.js');
-  const producer = await bed.program('gathered-producer.js');
+  const producers = [await bed.program('gathered-producer.js'), await bed.program('published-producer.js')];
   const echo = await bed.program('echo.js');
   const echoPort = await echo.ask<number>({});
   const sent = new Map<string, number>();
@@ -115,11 +119,14 @@ async function measure(
     const result = await load.ask<LoadResult>({ ...order, port: listener.port });
     for (const [source, times] of result.sent) sent.set(source, times.length);
     const until = { seconds: settings.seconds };
-    const to = { kafka, topic: ceiling, round: name };
-    const all: ProduceOrder = { ...to, callers: connections, until, template };
-    const gathered = await producer.ask<number>(all);
+    const stored: number[] = [];
+    for (const [index, topic] of ceilings.entries()) {
+      const all: ProduceOrder = { kafka, topic, round: name, callers: connections, until, template };
+      stored.push(await producers[index]!.ask<number>(all));
+    }
+    const [gathered, published] = [stored[0]!, stored[1]!];
     const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
-    const rates = { ours: ratePerSecond(result), gathered, echo: ratePerSecond(echoed) };
+    const rates = { ours: ratePerSecond(result), gathered, published, echo: ratePerSecond(echoed) };
     const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);
     settings.onProgress(
       `${template.length} bytes, ${connections} connections, round ${name}: ${texts.join(', ')}`,
@@ -144,20 +151,19 @@ export function ratePerSecond({ acknowledgedAfter, began, ended }: LoadResult): 
 }
 
 function compareAt(name: string, rates: readonly Rates[]): Comparison[] {
-  return [
+  const peers = [
+    ['its Kafka client, gathered', 'gathered'],
+    ['kafkajs as published, gathered', 'published'],
+    ['TCP echo', 'echo'],
+  ] as const;
+  return peers.map(([peer, which]) =>
     comparison(
       name,
       'messages/s',
-      'kafkajs gathered',
-      rates.map(({ ours, gathered }) => ({ ours, peer: gathered })),
+      peer,
+      rates.map((rate) => ({ ours: rate.ours, peer: rate[which] })),
     ),
-    comparison(
-      name,
-      'messages/s',
-      'TCP echo',
-      rates.map(({ ours, echo }) => ({ ours, peer: echo })),
-    ),
-  ];
+  );
 }
 
 /**

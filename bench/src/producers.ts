@@ -1,7 +1,7 @@
 /** How many records of a message's size our Kafka client stores for many callers, and how many Kafka's own tool does. */
 import { Bed, type SectionSettings } from './road/bed.js';
 import { runJava } from './road/java-peer.js';
-import type { ProduceOrder } from './road/gathered-producer.js';
+import type { ProduceOrder } from './road/callers.js';
 import { comparison, type Comparison } from './side-by-side.js';
 
 /** Of a record with its ten headers, beside the message, in bytes. */
