@@ -19,8 +19,11 @@ export const PAUSE_IMAGE = 'localhost/pause:1';
 
 const NAMING_PLUGIN = fileURLToPath(new URL('../../cluster/cni/ptp-for-felix', import.meta.url));
 
-/** What has to be there for a node to mount its own over it. */
-export const MOUNT_POINTS = ['/var/lib/cni', '/var/lib/calico'];
+/**
+ * What has to be there for a node to mount its own over it. Wherever a kubelet keeps its files, its socket for devices is
+ * in `/var/lib/kubelet`: two that begin at once would take it from each other, and one of them would end.
+ */
+export const MOUNT_POINTS = ['/var/lib/cni', '/var/lib/calico', '/var/lib/kubelet'];
 
 // containerd and kubelet share a mount namespace in which what they leave in the system's folders is their own, and
 // which vanishes with them.
