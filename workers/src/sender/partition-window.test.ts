@@ -32,6 +32,27 @@ describe('the window of a partition', () => {
     expect(heads(window)).to.deep.equal([7, 6, 8]);
   });
 
+  it('does not begin with a key’s next record while somebody is still at its last one, however many keys come', () => {
+    const window = new PartitionWindow(0n, '');
+    window.add([record(0, 'a')]);
+    const busy = lane(window, 0);
+    busy.isBusy = true;
+    // Delivered, and not committed yet.
+    window.done(busy);
+    for (let offset = 1; offset <= 500; offset += 1) {
+      window.add([record(offset, `${offset}`)]);
+      window.done(lane(window, offset));
+    }
+    window.add([record(501, 'a'), record(502, 'b')]);
+    expect(heads(window)).to.deep.equal([502]);
+    expect(window.isEmpty).to.equal(false);
+    busy.isBusy = false;
+    expect(heads(window)).to.have.members([501, 502]);
+    expect(lane(window, 501)).to.equal(busy);
+    for (const offset of [501, 502]) window.done(lane(window, offset));
+    expect([window.isEmpty, window.position, window.nextDue()]).to.deep.equal([true, 503n, Infinity]);
+  });
+
   it('knows up to where all is done, and what is done behind that', () => {
     const window = new PartitionWindow(5n, '');
     window.add([5, 6, 7, 8, 9, 20].map((offset) => record(offset, `${offset}`)));
