@@ -8,10 +8,12 @@ function path(relative: string): string {
 
 /**
  * Options of Node for a worker. Unless told, V8 lets what is short-lived take 48 MiB before it looks what of that is
- * still needed; a fifth of it costs no time that can be measured, and halves what a worker holds under load. And a
- * worker may have V8 give back what only its start needed.
+ * still needed; half of that holds all that the messages on their way need, so that next to nothing of them grows old.
+ * With a fifth of it much did, and the whole heap was marked once a second, some tens of milliseconds each time; V8
+ * waits until the heap is two and a half times what it was, too. And a worker may have V8 give back what only its start
+ * needed.
  */
-export const workerNodeOptions = ['--max-semi-space-size=3', '--expose-gc'];
+export const workerNodeOptions = ['--max-semi-space-size=8', '--heap-growing-percent=150', '--expose-gc'];
 
 /**
  * For a worker's environment: of glibc's pools of memory, one for each thread, two are enough; and what is free at a
