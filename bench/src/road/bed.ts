@@ -55,6 +55,7 @@ export class Bed {
         dataDirectory: join(directory, 'kafka'),
         logFile: join(directory, 'kafka.log'),
         heapMb: 512,
+        isLongLived: true,
       });
       stops.push(() => broker.stop());
       const { bootstrapServers } = broker;

@@ -30,11 +30,22 @@ export interface EmbeddedBrokerOptions {
   logFile: string;
   /** The most heap it may take, in MiB; default 256. */
   heapMb?: number;
+  /** Collects garbage as Kafka's own start script has it (G1); default: the plain collector, which starts faster. */
+  isLongLived?: boolean;
   /** Absent: the plain listener only. */
   secured?: SecuredListeners;
   /** Is told in a sentence what takes time. */
   onProgress?: (sentence: string) => void;
 }
+
+/** Options of Java for garbage collection; those of `kafka-run-class.sh`, and those that cost the least at the start. */
+const LONG_LIVED = [
+  '-XX:+UseG1GC',
+  '-XX:MaxGCPauseMillis=20',
+  '-XX:InitiatingHeapOccupancyPercent=35',
+  '-XX:+ExplicitGCInvokesConcurrent',
+];
+const SHORT_LIVED = ['-XX:+UseSerialGC'];
 
 /** How a broker process ended. */
 export interface BrokerExit {
@@ -46,6 +57,7 @@ interface Settings {
   directory: string;
   logFile: string;
   heapMb: number;
+  isLongLived: boolean;
   ports: Ports;
   secured: SecuredListeners | undefined;
   java: Java;
@@ -89,8 +101,8 @@ export class EmbeddedBroker {
     await mkdir(dirname(logFile), { recursive: true });
     await stopFormerBroker(directory);
     const ports = await choosePorts(directory, options.port ?? 0, options.controllerPort ?? 0);
-    const { heapMb = 256, secured } = options;
-    const settings: Settings = { directory, logFile, heapMb, ports, secured, java, jars };
+    const { heapMb = 256, isLongLived = false, secured } = options;
+    const settings: Settings = { directory, logFile, heapMb, isLongLived, ports, secured, java, jars };
     const { child, exited } = await launch(settings);
     return new EmbeddedBroker(settings, child, exited);
   }
@@ -173,8 +185,8 @@ async function launch(settings: Settings): Promise<{ child: ChildProcess; exited
     settings.java.command,
     [
       `-Xmx${settings.heapMb}m`,
-      // A short-lived small broker starts faster with the first compiler and the plain collector only.
-      '-XX:+UseSerialGC',
+      ...(settings.isLongLived ? LONG_LIVED : SHORT_LIVED),
+      // With the second compiler it takes a core for the most part of its first minutes.
       '-XX:TieredStopAtLevel=1',
       '-XX:+ExitOnOutOfMemoryError',
       ...classArchiveFlags(settings),
