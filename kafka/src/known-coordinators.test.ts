@@ -36,7 +36,7 @@ describe('a transaction’s coordinators', () => {
   });
 
   it('are asked for once by steps that go side by side', async () => {
-    const both = (): Promise<void[]> =>
+    const both = (): Promise<unknown> =>
       Promise.all([
         known.step(async () => {
           await find();
