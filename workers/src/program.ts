@@ -8,10 +8,9 @@ function path(relative: string): string {
 
 /**
  * Options of Node for a worker. Unless told, V8 lets what is short-lived take 48 MiB before it looks what of that is
- * still needed; half of that holds all that the messages on their way need, so that next to nothing of them grows old.
- * With a fifth of it much did, and the whole heap was marked once a second, some tens of milliseconds each time; V8
- * waits until the heap is two and a half times what it was, too. And a worker may have V8 give back what only its start
- * needed.
+ * still needed. Half of that does with no more memory than a fifth of it, for less grows old; and of what is old there
+ * may be two and a half times as much as was needed last, before all of the heap is marked again, which holds up
+ * messages for some tens of milliseconds. A worker may also have V8 give back what only its start needed.
  */
 export const workerNodeOptions = ['--max-semi-space-size=8', '--heap-growing-percent=150', '--expose-gc'];
 

@@ -36,7 +36,7 @@ describe('the window of a partition', () => {
     const window = new PartitionWindow(0n, '');
     window.add([record(0, 'a')]);
     const busy = lane(window, 0);
-    busy.isBusy = true;
+    window.take(busy);
     // Delivered, and not committed yet.
     window.done(busy);
     for (let offset = 1; offset <= 500; offset += 1) {
@@ -46,7 +46,7 @@ describe('the window of a partition', () => {
     window.add([record(501, 'a'), record(502, 'b')]);
     expect(heads(window)).to.deep.equal([502]);
     expect(window.isEmpty).to.equal(false);
-    busy.isBusy = false;
+    window.leave(busy);
     expect(heads(window)).to.have.members([501, 502]);
     expect(lane(window, 501)).to.equal(busy);
     for (const offset of [501, 502]) window.done(lane(window, offset));

@@ -6,6 +6,7 @@ import type { IncomingRecord } from '@integration-hub/kafka';
 
 /** The records with one key, in order. The first is the one to deliver. */
 export interface Lane {
+  readonly key: string;
   readonly records: IncomingRecord[];
   /** How often the delivery of the first has failed. */
   failures: number;
@@ -19,18 +20,8 @@ export interface Lane {
 const MOST_RECORDS = 1_000;
 const MOST_BYTES = 16 * 1_048_576;
 
-/** So many lanes without records are left where they are; of more than that, as many as have records. */
-const MOST_EMPTY = 64;
-
 export class PartitionWindow {
-  /**
-   * Those without records too, for a while. V8's Map leaves its table to be collected with each few that are deleted,
-   * and each table keeps the next one for as long as it is not collected itself: once one of them is old all that
-   * was in the later ones has to be found by marking the whole heap, in pauses of tens of milliseconds.
-   */
-  #lanes = new Map<string, Lane>();
-  /** How many of the lanes have no records. */
-  #empty = 0;
+  readonly #lanes = new Map<string, Lane>();
   /** Offsets of the records that were added and of which an earlier one waits, in order; those that are done too. */
   #offsets: bigint[] = [];
   readonly #done = new Set<bigint>();
@@ -66,7 +57,7 @@ export class PartitionWindow {
 
   /** Whether nothing waits. */
   get isEmpty(): boolean {
-    return this.#lanes.size === this.#empty;
+    return this.#offsets.length === 0;
   }
 
   /** The time of the oldest record that waits, in milliseconds since 1970. It is looked for, so ask seldom. */
@@ -74,8 +65,7 @@ export class PartitionWindow {
     let oldest: number | undefined;
     for (const { records } of this.#lanes.values()) {
       const timestamp = records[0]?.timestamp;
-      if (timestamp === undefined) continue;
-      if (oldest === undefined || timestamp < oldest) oldest = timestamp;
+      if (timestamp !== undefined && (oldest === undefined || timestamp < oldest)) oldest = timestamp;
     }
     return oldest;
   }
@@ -119,18 +109,25 @@ export class PartitionWindow {
 
   /** The lanes that somebody could begin with, in the order in which their keys came. */
   *idle(now: number): Generator<Lane, void> {
-    for (const lane of this.#lanes.values()) {
-      if (lane.records.length > 0 && !lane.isBusy && lane.dueAt <= now) yield lane;
-    }
+    for (const lane of this.#lanes.values()) if (!lane.isBusy && lane.dueAt <= now) yield lane;
   }
 
   /** When the next lane that waits for its time may be tried; Infinity where none does. */
   nextDue(): number {
     let next = Infinity;
-    for (const { records, isBusy, dueAt } of this.#lanes.values()) {
-      if (records.length > 0 && !isBusy && dueAt < next) next = dueAt;
-    }
+    for (const { isBusy, dueAt } of this.#lanes.values()) if (!isBusy && dueAt < next) next = dueAt;
     return next;
+  }
+
+  /** Somebody begins with a lane. Until it is left nobody else is offered records with its key, those that come too. */
+  take(lane: Lane): void {
+    lane.isBusy = true;
+  }
+
+  /** Whoever has taken a lane is through with it, the commit of its last record too. */
+  leave(lane: Lane): void {
+    lane.isBusy = false;
+    this.#leaveOut(lane);
   }
 
   /** The first record of a lane is done. */
@@ -140,24 +137,14 @@ export class PartitionWindow {
     lane.dueAt = 0;
     this.#bytes -= record.value.length;
     this.#done.add(record.offset);
-    if (lane.records.length === 0) this.#emptied();
+    this.#leaveOut(lane);
     let passed = 0;
     while (passed < this.#offsets.length && this.#done.delete(this.#offsets[passed]!)) passed += 1;
     if (passed > 0) this.#offsets.splice(0, passed);
   }
 
-  /** Leaves out lanes without records where they are many; not one whose last record is still being committed. */
-  #emptied(): void {
-    this.#empty += 1;
-    if (this.#empty <= Math.max(MOST_EMPTY, this.#lanes.size - this.#empty)) return;
-    const lanes = new Map<string, Lane>();
-    this.#empty = 0;
-    for (const [key, lane] of this.#lanes) {
-      if (lane.records.length === 0 && !lane.isBusy) continue;
-      lanes.set(key, lane);
-      if (lane.records.length === 0) this.#empty += 1;
-    }
-    this.#lanes = lanes;
+  #leaveOut(lane: Lane): void {
+    if (lane.records.length === 0 && !lane.isBusy) this.#lanes.delete(lane.key);
   }
 
   #note(offset: bigint): void {
@@ -169,9 +156,9 @@ export class PartitionWindow {
     const key = keyOf(record);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { records: [], failures: 0, dueAt: 0, isBusy: false };
+      lane = { key, records: [], failures: 0, dueAt: 0, isBusy: false };
       this.#lanes.set(key, lane);
-    } else if (lane.records.length === 0) this.#empty -= 1;
+    }
     return lane;
   }
 }

@@ -133,12 +133,12 @@ export class Sender implements Worker {
     let changed = Promise.withResolvers<undefined>();
 
     const start = (lane: Lane): void => {
-      lane.isBusy = true;
+      window.take(lane);
       running += 1;
       void this.#runLane(batch, assigned, lane)
         .catch((error: unknown) => faults.push(error))
         .finally(() => {
-          lane.isBusy = false;
+          window.leave(lane);
           running -= 1;
           mayBeIdle ||= lane.records.length > 0;
           changed.resolve(undefined);
