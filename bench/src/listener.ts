@@ -105,11 +105,12 @@ async function measure(
   template: Buffer,
 ): Promise<Map<number, Rates[]>> {
   const { kafka, admin } = bed;
-  const ceilings = ['bench-gathered', 'bench-published'] as const;
+  const topics = { gathered: 'bench-gathered', published: 'bench-published' };
   const shape = { partitions: 1, replicationFactor: 1, config: {} };
-  await admin.ensureTopics(ceilings.map((name) => ({ name, ...shape })));
+  await admin.ensureTopics(Object.values(topics).map((name) => ({ name, ...shape })));
   const load = await bed.program('load-generator.js');
-  const producers = [await bed.program('gathered-producer.js'), await bed.program('published-producer.js')];
+  const gathering = await bed.program('gathered-producer.js');
+  const publishing = await bed.program('published-producer.js');
   const echo = await bed.program('echo.js');
   const echoPort = await echo.ask<number>({});
   const sent = new Map<string, number>();
@@ -119,12 +120,9 @@ async function measure(
     const result = await load.ask<LoadResult>({ ...order, port: listener.port });
     for (const [source, times] of result.sent) sent.set(source, times.length);
     const until = { seconds: settings.seconds };
-    const stored: number[] = [];
-    for (const [index, topic] of ceilings.entries()) {
-      const all: ProduceOrder = { kafka, topic, round: name, callers: connections, until, template };
-      stored.push(await producers[index]!.ask<number>(all));
-    }
-    const [gathered, published] = [stored[0]!, stored[1]!];
+    const all: Omit<ProduceOrder, 'topic'> = { kafka, round: name, callers: connections, until, template };
+    const gathered = await gathering.ask<number>({ ...all, topic: topics.gathered });
+    const published = await publishing.ask<number>({ ...all, topic: topics.published });
     const echoed = await load.ask<LoadResult>({ ...order, port: echoPort, takesAnyReply: true });
     const rates = { ours: ratePerSecond(result), gathered, published, echo: ratePerSecond(echoed) };
     const texts = Object.entries(rates).map(([what, rate]) => `${what} ${Math.round(rate)}/s`);

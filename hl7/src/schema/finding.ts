@@ -1,4 +1,4 @@
-import { SegmentOccurrences } from '../message/segment-occurrences.js';
+import { type MessagePlace, SegmentOccurrences } from '../message/segment-occurrences.js';
 import type { Message } from '../message/message.js';
 import { laterSegments } from './automaton.js';
 
@@ -31,18 +31,9 @@ export type FindingCode =
   | 'UNEXPECTED_PARTS';
 
 /** One thing that is wrong with a message, and where. Neither `expected` nor `message` shows the value of a field. */
-export interface Finding {
+export interface Finding extends MessagePlace {
   readonly severity: Severity;
   readonly code: FindingCode;
-  /** Name of the segment that is wrong or missing. */
-  readonly segment: string;
-  /** Its position in the message, from 0 (the MSH); of a missing one, that of the segment before it. */
-  readonly segmentIndex: number;
-  /** From 1, as all that follow; undefined when the finding is about the whole segment. */
-  readonly field: number | undefined;
-  readonly repetition: number | undefined;
-  readonly component: number | undefined;
-  readonly subcomponent: number | undefined;
   /** What would be right, in words. */
   readonly expected: string;
   /** The whole finding in one sentence, with its place: `PID-7: not a date: 8 digits that are in no calendar`. */
